@@ -1,0 +1,157 @@
+"""The model contract: what a model file says about itself.
+
+JSON under one key of the ONNX metadata. `export` writes it, the device reads it, and nothing about the
+model stands anywhere else. `schema()` is the JSON Schema of the text.
+"""
+
+import base64
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from monitor.errors import ModelError
+from monitor.features import MelSpec
+from monitor.records import Samples, Taxon
+
+KEY = "dawnchorus.contract"
+VERSION = 1
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class LogMel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="log_mel"):
+    """The network takes standardised log-mel windows, [batch, 1, n_mels, n_frames], from `monitor.features`."""
+
+    n_fft: Count
+    hop: Count
+    n_mels: Count
+    fmin_hz: float
+    fmax_hz: float
+    floor: float
+
+
+class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the network returns, [batch, n_labels], and how a score comes out of it."""
+
+    kind: Literal["logits"] = "logits"
+    activation: Literal["sigmoid"] = "sigmoid"
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Confidence = sigmoid(slope * logit + intercept), after Platt (1999)."""
+
+    slope: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    intercept: float = 0.0
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One output of the network."""
+
+    label: str
+    scientific_name: str
+    common_name: str
+    rank: Literal["species", "subspecies", "genus", "sound"]
+    threshold: Share
+    calibration: Calibration
+
+    @property
+    def taxon(self) -> Taxon:
+        """Who it is."""
+        return Taxon(self.scientific_name, self.common_name)
+
+
+class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the weights come from, how good they are, and who may use them."""
+
+    created: str
+    training_data_sha256: str
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    licence: str
+    attribution: list[str]
+
+
+class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sound and the scores that the exporter got for it."""
+
+    samples: str
+    """base64 of little-endian 16-bit samples, repeated until they fill a window"""
+    scores: list[Share]
+    tolerance: Share
+    """largest difference in any score that rounding on another processor may bring"""
+
+    def window(self, size: int) -> Samples:
+        """The window to score: (size,) float32 in [-1, 1]."""
+        samples = np.frombuffer(base64.b64decode(self.samples), "<i2")
+        if not len(samples):
+            msg = "the contract's parity sound is empty"
+            raise ModelError(msg)
+        return np.resize(samples, size).astype(np.float32) / np.float32(32768)
+
+
+def parity_samples(window: Samples) -> str:
+    """Float samples in [-1, 1] as the text that `Parity.samples` holds."""
+    return base64.b64encode(np.round(window * 32767).astype("<i2").tobytes()).decode()
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of it."""
+
+    version: int
+    name: str
+    input: LogMel
+    sample_rate: Count
+    window_samples: Count
+    output: Output
+    labels: list[Label]
+    provenance: Provenance
+    parity: Parity
+
+    @property
+    def mel_spec(self) -> MelSpec:
+        """The front end that this model was trained with."""
+        return MelSpec(sample_rate=self.sample_rate, **msgspec.structs.asdict(self.input))
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window in seconds."""
+        return self.window_samples / self.sample_rate
+
+
+def parse(text: str | bytes) -> Contract:
+    """Read a contract. ModelError where it is damaged, from a newer version, or contradicts itself."""
+    try:
+        version = msgspec.json.decode(text, type=_Versioned).version
+        if version != VERSION:
+            msg = f"contract version {version}: this program reads version {VERSION}; update it or use another model"
+            raise ModelError(msg)
+        contract = msgspec.json.decode(text, type=Contract)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        msg = f"its contract cannot be read: {error}"
+        raise ModelError(msg) from error
+    _check(contract)
+    return contract
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a contract."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Contract)}
+
+
+class _Versioned(msgspec.Struct):
+    version: int
+
+
+def _check(contract: Contract) -> None:
+    names = [label.label for label in contract.labels]
+    if not names or len(set(names)) < len(names):
+        msg = f"its contract must name each label once and at least one, got {names}"
+        raise ModelError(msg)
+    if len(contract.parity.scores) != len(names):
+        msg = f"its contract has {len(names)} labels but a parity check for {len(contract.parity.scores)}"
+        raise ModelError(msg)
+    if contract.mel_spec.n_frames(contract.window_samples) < 1:
+        msg = f"its contract's window of {contract.window_samples} samples is shorter than one frame"
+        raise ModelError(msg)

@@ -1,0 +1,29 @@
+"""What can go wrong, named by what the user can do about it. The message says the rest."""
+
+
+class MonitorError(Exception):
+    """Anything this program says of its own accord. The text is one sentence for the user."""
+
+
+class ConfigError(MonitorError):
+    """Correct the configuration or the command line."""
+
+
+class ModelError(MonitorError):
+    """Use another model file: this one is missing, damaged or contradicts itself."""
+
+
+class RecordingError(MonitorError):
+    """Look at this recording: it cannot be read as audio."""
+
+
+class MicrophoneError(MonitorError):
+    """Look at the microphone, the sound card or the sound server."""
+
+
+class StoreError(MonitorError):
+    """Look at the disk and the folder that hold the store."""
+
+
+class BrokerError(MonitorError):
+    """Look at the MQTT broker, its address or the credentials."""

@@ -1,0 +1,72 @@
+"""What flows between the stages. Positions are sample indices of one recording, never seconds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """What a source yields at once: any length, no gap inside.
+
+    A next block that does not start where this one ends means that the audio between was lost.
+    """
+
+    start_sample: int
+    samples: Samples
+    """shape (n,), float32 in [-1, 1]"""
+
+    @property
+    def end_sample(self) -> int:
+        """One past the last sample."""
+        return self.start_sample + len(self.samples)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """The fixed slice that the model sees."""
+
+    start_sample: int
+    end_sample: int
+    """one past the last sample that was heard; the samples of a short stretch repeat to fill the window"""
+    samples: Samples
+    """shape (N,), float32 in [-1, 1]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Taxon:
+    """Who it is."""
+
+    scientific_name: str
+    common_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One reported occurrence of a label."""
+
+    id: str
+    """UUID, the same whenever the same recording is analysed again"""
+    label: str
+    taxon: Taxon
+    onset_sample: int
+    offset_sample: int
+    confidence: float
+    """the highest calibrated score, in [0, 1]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """The account of a stretch of samples: heard + lost = end_sample - start_sample."""
+
+    start_sample: int
+    end_sample: int
+    heard_samples: int
+
+    @property
+    def lost_samples(self) -> int:
+        """Samples that no window covered."""
+        return self.end_sample - self.start_sample - self.heard_samples

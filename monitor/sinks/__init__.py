@@ -1,0 +1,1 @@
+"""Where detections go: the store, the broker, tables."""

@@ -1,0 +1,207 @@
+"""A microphone as a source, through PortAudio, judged by the samples that arrive.
+
+PortAudio says nothing when a sound server freezes and little when it loses samples, so its flags are
+not trusted: samples received are held against the monotonic clock. sounddevice is imported when a
+microphone is asked for, because its import fails where the system lacks libportaudio.
+"""
+
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+from monitor.clock import system_quality
+from monitor.errors import MicrophoneError
+from monitor.records import Block, Samples
+from monitor.sources import Stream
+
+logger = logging.getLogger(__name__)
+
+BLOCK_S = 0.1
+HELD_BLOCKS = 300
+"""half a minute of audio: what inference may fall behind before the newest audio is lost, as a gap"""
+SILENT_S = 5.0
+"""without a single sample for so long, the microphone is gone"""
+WILD_FACTOR = 2.0
+"""a source that is this much faster than real time is no microphone"""
+CLOSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An input that PortAudio offers."""
+
+    index: int
+    name: str
+    host_api: str
+    channels: int
+    sample_rate: int
+    """Hz, the device's own choice"""
+    default: bool
+
+
+def list_devices() -> list[Device]:
+    """All inputs, as they are now. MicrophoneError where there is no PortAudio."""
+    sound = _sounddevice()
+    # PortAudio lists what was there when it was initialised; a device that came later needs this.
+    sound._terminate()  # noqa: SLF001
+    sound._initialize()  # noqa: SLF001
+    apis = sound.query_hostapis()
+    return [
+        Device(
+            index=index,
+            name=found["name"],
+            host_api=apis[found["hostapi"]]["name"],
+            channels=found["max_input_channels"],
+            sample_rate=int(found["default_samplerate"]),
+            default=index == sound.default.device[0],
+        )
+        for index, found in enumerate(sound.query_devices())
+        if found["max_input_channels"] > 0
+    ]
+
+
+def choose_device(devices: list[Device], wanted: str) -> Device:
+    """The input whose name is `wanted`, or contains it; the default one for an empty text.
+
+    Raises MicrophoneError, listing the inputs, unless exactly one fits.
+    """
+    fitting = [d for d in devices if d.default] if not wanted else [d for d in devices if d.name == wanted]
+    if not fitting and wanted:
+        fitting = [d for d in devices if wanted.casefold() in d.name.casefold()]
+    if not fitting and not wanted:
+        fitting = devices[:1]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(repr(d.name) for d in (fitting or devices)) or "none at all"
+    problem = f"{len(fitting)} inputs fit" if fitting else "no input fits"
+    msg = f"microphone {wanted!r}: {problem}; there are: {names}" if wanted else f"no microphone; inputs: {names}"
+    raise MicrophoneError(msg)
+
+
+def open_microphone(
+    wanted: str,
+    sample_rate: int | None,
+    stop: threading.Event,
+    monotonic: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Stream:
+    """Open an input and wait for its first samples.
+
+    `wanted` is part of its name, `sample_rate` in Hz (None: the device's own). The blocks end when `stop` is
+    set, and raise MicrophoneError when samples stay away or come faster than sound does.
+    """
+    device = choose_device(list_devices(), wanted)
+    capture = _Capture(device, sample_rate or device.sample_rate, stop, monotonic)
+    first = capture.first()
+    start = now() - timedelta(seconds=len(first.samples) / capture.sample_rate)
+    logger.info("listening to %s at %d Hz", device.name, capture.sample_rate)
+    return Stream(
+        id=uuid.uuid4(),
+        name=device.name,
+        sample_rate=capture.sample_rate,
+        start=start,
+        quality=system_quality(),
+        blocks=capture.blocks(first),
+    )
+
+
+class _Capture:
+    """The open device. The callback copies, enqueues and counts; nothing else."""
+
+    def __init__(
+        self, device: Device, sample_rate: int, stop: threading.Event, monotonic: Callable[[], float]
+    ) -> None:
+        sound = _sounddevice()
+        self.sample_rate, self._device, self._stop, self._monotonic = sample_rate, device, stop, monotonic
+        self._queue: queue.Queue[Block] = queue.Queue(HELD_BLOCKS)
+        self._position = 0
+        self.lost_blocks = 0
+        try:
+            self._stream = sound.InputStream(
+                device=device.index,
+                samplerate=sample_rate,
+                channels=1,
+                dtype="float32",
+                blocksize=round(BLOCK_S * sample_rate),
+                callback=self._take,
+            )
+            self._stream.start()
+        except (sound.PortAudioError, ValueError) as error:
+            msg = f"microphone {device.name!r} cannot be opened at {sample_rate} Hz: {error}"
+            raise MicrophoneError(msg) from error
+        self._opened = monotonic()
+
+    def first(self) -> Block:
+        """Wait for the first samples."""
+        for block in self._arriving():
+            return block
+        self._close()
+        msg = f"microphone {self._device.name!r}: stopped before the first sample"
+        raise MicrophoneError(msg)
+
+    def blocks(self, first: Block) -> Iterator[Block]:
+        """All blocks, from the first."""
+        yield first
+        yield from self._arriving()
+
+    def _arriving(self) -> Iterator[Block]:
+        last = self._monotonic()
+        try:
+            while not self._stop.is_set():
+                try:
+                    block = self._queue.get(timeout=BLOCK_S)
+                except queue.Empty:
+                    if self._monotonic() - last > SILENT_S:
+                        msg = f"microphone {self._device.name!r}: no samples for {SILENT_S:g} s"
+                        raise MicrophoneError(msg) from None
+                    continue
+                last = self._monotonic()
+                self._check_pace(block)
+                yield block
+        except MicrophoneError:
+            self._close()
+            raise
+        if self._stop.is_set():
+            self._close()
+
+    def _check_pace(self, block: Block) -> None:
+        elapsed = self._monotonic() - self._opened
+        if block.end_sample > WILD_FACTOR * self.sample_rate * (elapsed + SILENT_S):
+            msg = (
+                f"microphone {self._device.name!r}: {block.end_sample} samples within {elapsed:.1f} s at "
+                f"{self.sample_rate} Hz: this is no microphone"
+            )
+            raise MicrophoneError(msg)
+
+    def _take(self, samples: Samples, frames: int, _time: Any, _status: Any) -> None:  # noqa: ANN401
+        try:
+            self._queue.put_nowait(Block(self._position, samples[:, 0].copy()))
+        except queue.Full:
+            self.lost_blocks += 1
+        self._position += frames
+
+    def _close(self) -> None:
+        """Close in a thread of its own: with a frozen sound server, closing never returns."""
+        if self.lost_blocks:
+            logger.warning("%d blocks of %g s lost: analysis could not keep up", self.lost_blocks, BLOCK_S)
+        closing = threading.Thread(target=self._stream.close, daemon=True, name="close-microphone")
+        closing.start()
+        closing.join(CLOSE_S)
+        if closing.is_alive():
+            logger.warning("microphone %s does not close; left behind", self._device.name)
+
+
+def _sounddevice() -> ModuleType:
+    try:
+        import sounddevice  # noqa: PLC0415
+    except OSError as error:
+        msg = "no PortAudio library on this system: install it, on Debian with `apt-get install libportaudio2`"
+        raise MicrophoneError(msg) from error
+    return sounddevice
