@@ -51,7 +51,7 @@ def analyze(
     analysis: Analysis,
     directory: Path,
     form: Format,
-    progress: Callable[[Path], None] = lambda path: None,
+    progress: Callable[[int, Path], None] = lambda done, path: None,
 ) -> Summary:
     """Analyse recordings one after the other and write the tables into `directory`.
 
@@ -62,8 +62,8 @@ def analyze(
     with contextlib.ExitStack() as stack:
         detections = stack.enter_context(detection_table(directory, form, classifier.contract))
         scores = None if analysis.scores_floor is None else stack.enter_context(score_table(directory))
-        for path in paths:
-            progress(path)
+        for done, path in enumerate(paths):
+            progress(done, path)
             offset_s = summary.heard_s + summary.lost_s
             try:
                 detections.write(_analyze_file(path, classifier, analysis, scores, summary), offset_s)

@@ -18,7 +18,7 @@ from training.manifest import TAXA, Manifest, read_manifest
 from training.spectra import read_spectra
 from training.train import SPEC, WINDOW_SAMPLES, Checkpoint, Schedule, read_checkpoint, train
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console()
 
 DataOption = Annotated[

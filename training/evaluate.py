@@ -69,7 +69,14 @@ def report(scored: Sequence[Scored], labels: Sequence[str]) -> dict[str, object]
         "second_bin_mean_average_precision": _mean_precision(relevant, ranked),
         "negative_windows": len(windows),
         "negative_windows_over_half": int((windows.max(axis=1) > 0.5).sum()) if len(windows) else 0,
+        "thresholds": {label: threshold(scored, label, index) for index, label in enumerate(labels)},
     }
+
+
+def threshold(scored: Sequence[Scored], label: str, index: int) -> float:
+    """The score that 99 % of the windows of other recordings stay below, at least 0.5 and at most 0.9."""
+    others = np.concatenate([s.scores[:, index] for s in scored if s.recording.label != label])
+    return round(float(np.clip(np.quantile(others, 0.99), 0.5, 0.9)), 2)
 
 
 def balanced_accuracy(truth: npt.NDArray[np.int64], guess: npt.NDArray[np.int64]) -> float:

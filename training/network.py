@@ -90,10 +90,11 @@ class EfficientNetLite(nn.Module):
                 inputs = outputs
         head = scaled(HEAD_CHANNELS, width)
         self.features = nn.Sequential(*blocks, ConvNorm(inputs, head, 1))
+        self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(head, n_labels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, 1, n_mels, n_frames) standardised log-mel -> (batch, n_labels) logits."""
-        pooled = self.features(x).mean(dim=(2, 3))
+        pooled = self.pool(self.features(x)).flatten(1)
         return self.classifier(self.dropout(pooled))

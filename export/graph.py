@@ -1,0 +1,33 @@
+"""Checkpoint -> float ONNX: batch-dynamic, batch norms folded into the convolutions."""
+
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from training.train import Checkpoint
+
+INPUT, OUTPUT = "log_mel", "logits"
+
+
+def write_float(checkpoint: Checkpoint, path: Path) -> None:
+    """Write the network as ONNX: [batch, 1, n_mels, n_frames] standardised log-mel -> [batch, n_labels] logits."""
+    network: nn.Module = checkpoint.network()
+    spec = checkpoint.spec
+    example = torch.randn(2, 1, spec.n_mels, spec.n_frames(checkpoint.window_samples))
+    program = torch.onnx.export(
+        network,
+        (example,),
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        msg = "torch.onnx.export returned no program"
+        raise RuntimeError(msg)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    program.save(path)
+    onnx.checker.check_model(path, full_check=True)
