@@ -1,8 +1,8 @@
 """A checkpoint becomes one file that a device can trust.
 
-    onnx        network -> float ONNX
-    quantize    float ONNX -> static INT8, calibrated with real windows
-    describe    the contract into the file, with a parity sound and its scores
-    verify      torch against ONNX, INT8 against float, and the file through the device's own classifier
-    card        the contract as a Markdown page
+onnx        network -> float ONNX
+quantize    float ONNX -> static INT8, calibrated with real windows
+describe    the contract into the file, with a parity sound and its scores
+verify      torch against ONNX, INT8 against float, and the file through the device's own classifier
+card        the contract as a Markdown page
 """

@@ -34,9 +34,8 @@ def _common() -> None:
 @app.command()
 def model(
     checkpoint: Annotated[Path, typer.Option(help="What `dawnchorus-training train` wrote.")] = DEFAULT_OUT / "all.pt",
-    evaluation: Annotated[
-        Path, typer.Option(help="What `dawnchorus-training evaluate` wrote.")
-    ] = DEFAULT_OUT / "evaluation.json",
+    evaluation: Annotated[Path, typer.Option(help="What `dawnchorus-training evaluate` wrote.")] = DEFAULT_OUT
+    / "evaluation.json",
     data: DataOption = DEFAULT_DATA,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write; its card lies beside it.")] = STARTER,
     name: Annotated[str, typer.Option(help="What the model is called.")] = "dawnchorus-starter-1",

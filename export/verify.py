@@ -11,7 +11,7 @@ from export.graph import INPUT
 from monitor.classifier import Classifier
 from monitor.errors import ModelError
 from monitor.features import Floats
-from training.evaluate import sigmoid
+from training.evaluate import HALF, sigmoid
 from training.train import Checkpoint, predict
 
 FLOAT_DIFFERENCE = 1e-4
@@ -42,7 +42,7 @@ def verify(checkpoint: Checkpoint, float_path: Path, int8_path: Path, windows: S
     thresholds = np.array([label.threshold for label in Classifier(int8_path).contract.labels])
     expected = sigmoid(predict(checkpoint.network(), windows))
     floats, ints = scores(float_path, windows), scores(int8_path, windows)
-    clear = floats.max(axis=1) >= 0.5
+    clear = floats.max(axis=1) >= HALF
     figures = Figures(
         float_difference=float(np.abs(expected - floats).max()),
         top1_agreement=float((floats.argmax(axis=1) == ints.argmax(axis=1))[clear].mean()),

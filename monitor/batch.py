@@ -51,7 +51,7 @@ def analyze(
     analysis: Analysis,
     directory: Path,
     form: Format,
-    progress: Callable[[int, Path], None] = lambda done, path: None,
+    progress: Callable[[int, Path], None] = lambda _done, _path: None,
 ) -> Summary:
     """Analyse recordings one after the other and write the tables into `directory`.
 

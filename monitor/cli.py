@@ -6,6 +6,7 @@ Heavy imports stand inside the commands, so that `--help` and `config check` ans
 
 import json
 import logging
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,7 +71,7 @@ def run(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def analyze(
+def analyze(  # noqa: PLR0913, PLR0917
     paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders that hold some.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the tables.")] = Path(),
     form: Annotated[str, typer.Option("--format", "-f", metavar="csv|jsonl|raven", help="Of the detections.")] = "csv",
@@ -199,10 +200,12 @@ def show_model(file: Annotated[Path | None, typer.Argument(help="Without it the 
     size = classifier.path.stat().st_size
     out.print(f"[bold]{contract.name}[/]  {_plain(classifier.path)}, {size / 1e6:.2f} MB, parity check passed")
     out.print(
-        f"window    {contract.window_s:g} s at {contract.sample_rate} Hz; {spec.n_mels} mel bands from {spec.fmin_hz:g} "
-        f"to {spec.fmax_hz:g} Hz, frames of {spec.n_fft} every {spec.hop} samples"
+        f"window    {contract.window_s:g} s at {contract.sample_rate} Hz; {spec.n_mels} mel bands from "
+        f"{spec.fmin_hz:g} to {spec.fmax_hz:g} Hz, frames of {spec.n_fft} every {spec.hop} samples"
     )
-    out.print(f"licence   {_plain(provenance.licence)}; made {provenance.created} from {provenance.training_data_sha256}")
+    out.print(
+        f"licence   {_plain(provenance.licence)}; made {provenance.created} from {provenance.training_data_sha256}"
+    )
     out.print("[bold]labels[/]")
     for label in contract.labels:
         out.print(f"  {label.scientific_name:28} {label.common_name:24} threshold {label.threshold:.2f}")
@@ -256,6 +259,9 @@ def schema() -> None:
 
 def main() -> None:
     """Run a command; a known failure is one sentence and its exit code."""
+    # BLAS threads spin between windows, a tenth of a core for nothing. NumPy reads this when it is imported,
+    # which no command has done yet.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except ConfigError as error:

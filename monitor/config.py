@@ -201,7 +201,7 @@ def _meant(structs: list[type[msgspec.Struct]], value: dict[Any, Any], where: st
 
 
 def _explained(message: str, settings: dict[str, Any]) -> str:
-    """msgspec's sentence, with the key in front, what is allowed and the value that was found there."""
+    """The sentence of msgspec, with the key in front, what is allowed and the value that was found there."""
     problem, _, place = message.partition(" - at `$")
     place = place.rstrip("`").lstrip(".")
     value: Any = settings

@@ -87,8 +87,7 @@ def _source(folder: Path, audio: Path | None, *, microphone: bool) -> tuple[dict
             f"a SYNTHESISED soundscape: a great tit's two-note song over wind, {soundscape.SNR_DB:g} dB "
             "above the noise of its octave"
         )
-    stream = open_recording(audio)
-    stream.blocks.close()
+    open_recording(audio)  # refuses what is no audio before anything starts
     speed = max(1.0, soundfile.info(audio).duration / LENGTH_S)
     return {"kind": "recordings", "paths": [str(audio.resolve())], "speed": speed}, name, speed
 

@@ -44,8 +44,8 @@ class Rules:
             found = [own.pop(name) for name in (label.label, label.scientific_name, label.common_name) if name in own]
             thresholds.append(found[0] if found else label.threshold if threshold is None else threshold)
         if own:
-            known = ", ".join(label.scientific_name for label in labels)
-            msg = f"detection.thresholds names {', '.join(map(repr, own))}, which the model does not know; it knows {known}"
+            names, known = ", ".join(map(repr, own)), ", ".join(label.scientific_name for label in labels)
+            msg = f"detection.thresholds names {names}, which the model does not know; it knows {known}"
             raise ConfigError(msg)
         return Rules(tuple(thresholds), hysteresis, max_samples)
 

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 from rich.console import Console
@@ -47,7 +46,8 @@ def train_command(
     console.print(f"{len(manifest.recordings)} recordings, {len(manifest.labels)} labels; decoding")
     spectra = read_spectra(manifest.recordings, SPEC, WINDOW_SAMPLES)
     data_hash = manifest.content_hash()
-    for left_out in fold or [None]:
+    folds: list[int | None] = [*fold] if fold else [None]
+    for left_out in folds:
         names = {label: TAXA[label][0] for label in manifest.labels}
         recordings = manifest.without(left_out)
         examples = Examples(recordings, spectra, names, SPEC, SPEC.n_frames(WINDOW_SAMPLES))
@@ -61,15 +61,13 @@ def train_command(
                 lambda step, loss: progress.update(task, completed=step + 1, description=f"loss {loss:.3f}"),  # noqa: B023
             )
         path = checkpoint_path(out, left_out)
-        Checkpoint(
-            weights, manifest.labels, width, SPEC, WINDOW_SAMPLES, data_hash, schedule, left_out
-        ).save(path)
+        Checkpoint(weights, manifest.labels, width, SPEC, WINDOW_SAMPLES, data_hash, schedule, left_out).save(path)
         console.print(f"wrote {path}")
 
 
 @app.command()
 def evaluate(data: DataOption = DEFAULT_DATA, out: OutOption = DEFAULT_OUT) -> None:
-    """Score every recording with the network that never heard it; write evaluation.json and scores.npz."""
+    """Score every recording with the network that never heard it; write evaluation.json."""
     manifest = read_manifest(data)
     checkpoints = [(fold, read_checkpoint(checkpoint_path(out, fold))) for fold in manifest.folds]
     spectra = read_spectra(manifest.recordings, SPEC, WINDOW_SAMPLES)
@@ -79,7 +77,6 @@ def evaluate(data: DataOption = DEFAULT_DATA, out: OutOption = DEFAULT_OUT) -> N
     figures = report(scored, manifest.labels)
     figures["method"] = _method(manifest, checkpoints[0][1])
     (out / "evaluation.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    np.savez_compressed(out / "scores.npz", **{s.recording.source: s.scores for s in scored})
     console.print_json(data=figures)
 
 
@@ -87,8 +84,8 @@ def _method(manifest: Manifest, checkpoint: Checkpoint) -> str:
     schedule = checkpoint.schedule
     return (
         f"pooled out of fold over {len(manifest.folds)} folds grouped by session, float network, width "
-        f"{checkpoint.width:g}, {schedule.steps} steps of {schedule.batch} windows, seed {schedule.seed}; a recording's "
-        "score is the highest of its 3 s windows, one a second; 95 % interval by bootstrap over sessions"
+        f"{checkpoint.width:g}, {schedule.steps} steps of {schedule.batch} windows, seed {schedule.seed}; "
+        "a recording's score is the highest of its 3 s windows, one a second; 95 % interval by bootstrap over sessions"
     )
 
 

@@ -13,12 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.features import Floats, compress
+from training.examples import LEAST_CALL_S
 from training.manifest import TAXA, Recording
 from training.network import EfficientNetLite
 from training.train import SPEC, WINDOW_SAMPLES, predict
 
 STEP_FRAMES = SPEC.sample_rate // SPEC.hop
 """one second"""
+HALF = 0.5
+LEAST_COVER_S = 0.5
+"""of a one-second bin, by a window"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def report(scored: Sequence[Scored], labels: Sequence[str]) -> dict[str, object]
         "recording_mean_average_precision": _mean_precision(truth[:, None] == np.arange(len(labels)), highest),
         "second_bin_mean_average_precision": _mean_precision(relevant, ranked),
         "negative_windows": len(windows),
-        "negative_windows_over_half": int((windows.max(axis=1) > 0.5).sum()) if len(windows) else 0,
+        "negative_windows_over_half": int((windows.max(axis=1) > HALF).sum()) if len(windows) else 0,
         "thresholds": {label: threshold(scored, label, index) for index, label in enumerate(labels)},
     }
 
@@ -106,11 +110,15 @@ def second_bins(birds: Sequence[Scored], labels: Sequence[str]) -> tuple[npt.NDA
         for begin in range(len(one.scores) + int(window_s) - 1) if one.recording.boxes is not None else ():
             boxes = one.recording.boxes or ()
             covered = [
-                sum(max(0.0, min(begin + 1, b.end_s) - max(begin, b.begin_s)) for b in boxes if b.scientific_name == name)
+                sum(
+                    max(0.0, min(begin + 1, b.end_s) - max(begin, b.begin_s))
+                    for b in boxes
+                    if b.scientific_name == name
+                )
                 for name in names
             ]
-            over = np.minimum(starts + window_s, begin + 1) - np.maximum(starts, begin) >= 0.5
-            relevant.append([seconds >= 0.1 for seconds in covered])
+            over = np.minimum(starts + window_s, begin + 1) - np.maximum(starts, begin) >= LEAST_COVER_S
+            relevant.append([seconds >= LEAST_CALL_S for seconds in covered])
             ranked.append(one.scores[over].max(axis=0))
     return np.array(relevant, bool).reshape(-1, len(labels)), np.array(ranked, np.float32).reshape(-1, len(labels))
 

@@ -16,6 +16,8 @@ from training.manifest import Recording
 
 MASKED = -1.0
 """A target that the loss leaves out: nobody knows."""
+LEAST_CALL_S = 0.1
+"""of a window, by boxes: less is not worth naming"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Recipe:
     negative_share: float = 0.15
     synthetic_share: float = 0.2
     """of the negatives: coloured noise and silence, which no recorder lacks"""
+    silent_share: float = 0.1
+    """of the synthetic ones"""
     mix_share: float = 0.6
     species_mix_share: float = 0.3
     """of the mixed windows: with another species instead of a negative"""
@@ -120,7 +124,7 @@ class Examples:
         for index, label in enumerate(self.labels):
             boxes = [box for box in recording.boxes if box.scientific_name == self.names[label]]
             covered = [min(end_s, box.end_s) - max(begin_s, box.begin_s) for box in boxes]
-            if any(seconds >= 0.1 for seconds in covered):
+            if any(seconds >= LEAST_CALL_S for seconds in covered):
                 target[index] = 1
             elif label == recording.label:
                 target[index] = MASKED
@@ -137,7 +141,7 @@ class Examples:
     def _noise(self, rng: np.random.Generator) -> Floats:
         """Stationary coloured noise, or now and then silence."""
         shape = (self.spec.n_mels, self.n_frames)
-        if rng.random() < 0.1:
+        if rng.random() < self.recipe.silent_share:
             return np.zeros(shape, np.float32)
         slope = np.linspace(0, rng.uniform(-4, 1), self.spec.n_mels)[:, None]
         level = rng.uniform(-5, 0)

@@ -6,7 +6,6 @@ handles badly (Tan and Le 2019, arXiv:1905.11946; Liu 2020, "EfficientNet-Lite")
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 

@@ -80,12 +80,13 @@ def train(
     examples: Examples,
     width: float,
     schedule: Schedule,
-    progress: Callable[[int, float], None] = lambda step, loss: None,
+    progress: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> dict[str, Tensor]:
     """Train a network and return its averaged weights. `progress` gets the step and its loss."""
     torch.manual_seed(schedule.seed)
     rng = np.random.default_rng(schedule.seed)
-    network = EfficientNetLite(len(examples.labels), width).to(memory_format=torch.channels_last)
+    network = EfficientNetLite(len(examples.labels), width)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(schedule.average), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), schedule.peak_rate, weight_decay=schedule.weight_decay)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.peak_rate, schedule.steps, pct_start=0.2)

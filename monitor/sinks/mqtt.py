@@ -144,7 +144,9 @@ class Publisher:
             self._connected, self._complained = True, False
         elif event.kind == "lost":
             if not self._complained:
-                logger.warning("no connection to a broker at %s:%d: %s", self._settings.host, self._settings.port, event.detail)
+                logger.warning(
+                    "no connection to a broker at %s:%d: %s", self._settings.host, self._settings.port, event.detail
+                )
             self._connected, self._complained = False, True
         elif event.kind == "unsupported":
             self._fall_back()

@@ -67,7 +67,9 @@ class Store:
     Raises StoreError, naming the folder, where it cannot be opened and written when it is made.
     """
 
-    def __init__(self, directory: Path, station: str, outbox_rows: int, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, directory: Path, station: str, outbox_rows: int, wake: Callable[[], None] = lambda: None
+    ) -> None:
         """`wake` is called when the outbox got a row."""
         self.path = directory / FILE
         self._station, self._outbox_rows, self._wake = station, outbox_rows, wake
@@ -287,5 +289,3 @@ class Outbox:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-
-

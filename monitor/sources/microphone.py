@@ -115,9 +115,7 @@ def open_microphone(
 class _Capture:
     """The open device. The callback copies, enqueues and counts; nothing else."""
 
-    def __init__(
-        self, device: Device, sample_rate: int, stop: threading.Event, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, device: Device, sample_rate: int, stop: threading.Event, monotonic: Callable[[], float]) -> None:
         sound = _sounddevice()
         self.sample_rate, self._device, self._stop, self._monotonic = sample_rate, device, stop, monotonic
         self._queue: queue.Queue[Block] = queue.Queue(HELD_BLOCKS)

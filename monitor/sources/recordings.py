@@ -86,7 +86,7 @@ def paced(
     sample_rate: int,
     speed: float,
     monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[Block]:
     """Yield each block when a microphone would have, at `speed` times real time."""
     begin = monotonic()

@@ -1,0 +1,56 @@
+# Two commands for a start: `make demo` and `make test`. Both do their own set-up.
+
+AUDIO ?=
+MIC ?=
+BIN := .venv/bin
+
+.PHONY: help demo install test check format bench model lock clean
+
+help:
+	@echo "make demo [AUDIO=some.wav | MIC=1]   hear and see the whole line at work"
+	@echo "make test                            all tests"
+	@echo "make install                         .venv with all extras"
+	@echo "make check                           linters, types, import rules"
+	@echo "make bench                           speed and memory, as ratios in one run"
+	@echo "make model                           train and export the bundled model (about two hours on two cores)"
+
+.venv/.set-up-device: locks/device.txt pyproject.toml scripts/setup
+	@sh scripts/setup device
+
+.venv/.set-up-all: locks/all.txt pyproject.toml scripts/setup
+	@sh scripts/setup all
+
+install: .venv/.set-up-all
+
+demo: .venv/.set-up-device
+	@$(BIN)/dawnchorus demo $(if $(AUDIO),--audio "$(AUDIO)") $(if $(MIC),--mic)
+
+test: install
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python benchmarks/front_end.py
+	$(BIN)/python benchmarks/offline.py
+	$(BIN)/python benchmarks/daemon.py
+
+model: install
+	$(BIN)/dawnchorus-training train --steps 1800 --fold 0 --fold 1 --fold 2 --fold 3
+	$(BIN)/dawnchorus-training evaluate
+	$(BIN)/dawnchorus-training train --steps 2400
+	$(BIN)/dawnchorus-export model
+
+lock:
+	sh scripts/lock
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
