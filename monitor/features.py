@@ -103,7 +103,10 @@ def log_mel(samples: Floats, spec: MelSpec) -> Floats:
 
 
 def _sound(samples: Floats) -> Floats:
-    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
+    """Samples within full scale; what is no number is silence."""
+    if not np.isfinite(samples).all():
+        samples = np.where(np.isfinite(samples), samples, np.float32(0))
+    return np.clip(samples, -1.0, 1.0)
 
 
 @lru_cache(maxsize=8)
