@@ -40,6 +40,9 @@ and at most 0.9. Confidence is the network's own score, not yet calibrated.
 |---|---|
 {figures}
 
+INT8 against float was measured on 1,000 windows of the training recordings that had not calibrated it, through
+the ONNX runtime of the device.
+
 ## Limits
 
 Trained on focal recordings aimed at one bird, mostly one collection a species: expect less on soundscapes,

@@ -24,6 +24,7 @@ from training.train import read_checkpoint
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 @app.callback()
@@ -74,6 +75,6 @@ def main() -> None:
     """Run the command line; a known failure is one sentence and exit code 1."""
     try:
         app()
-    except (MonitorError, OSError) as error:
-        console.print(f"dawnchorus-export: {error}", style="red", markup=False)
+    except (MonitorError, OSError, json.JSONDecodeError) as error:
+        err.print(f"dawnchorus-export: {error}", style="red", markup=False)
         raise SystemExit(1) from error

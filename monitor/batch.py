@@ -17,7 +17,7 @@ from monitor.features import Floats
 from monitor.records import Detection, Window
 from monitor.sinks.tables import DetectionRows, Format, Row, ScoreRows, Source, Table, detection_table, score_table
 from monitor.sources import until_broken
-from monitor.sources.recordings import open_recording
+from monitor.sources.recordings import find_recordings, open_recording
 from monitor.tracker import Rules, Tracker
 
 
@@ -43,6 +43,18 @@ class Summary:
     lost_s: float = 0.0
     detections: Counter[str] = field(default_factory=Counter)
     """by common name"""
+
+
+def find(paths: Sequence[Path]) -> tuple[list[Path], list[MonitorError]]:
+    """All recordings of the files and folders named, each once, and what cannot be looked into."""
+    found: dict[Path, None] = {}
+    errors: list[MonitorError] = []
+    for path in paths:
+        try:
+            found.update(dict.fromkeys(find_recordings([path])))
+        except RecordingError as error:
+            errors.append(error)
+    return list(found), errors
 
 
 def analyze(
@@ -87,12 +99,12 @@ def _analyze_file(
     tracker = Tracker(contract.labels, analysis.rules, stream.id)
     blocks = until_broken(stream.blocks, summary.errors.append)
     pipeline.run(blocks, stream.sample_rate, classifier, tracker, sinks, analysis.step)
+    summary.heard_s += effort.heard_s
+    summary.lost_s += effort.elapsed_s - effort.heard_s
     if effort.elapsed_s > 0 and effort.heard_s == 0:
         msg = f"{path}: {effort.elapsed_s:.2f} s are too short to judge: at least {contract.window_s / 3:g} s expected"
         raise RecordingError(msg)
-    summary.files += 1
-    summary.heard_s += effort.heard_s
-    summary.lost_s += effort.elapsed_s - effort.heard_s
+    summary.files += effort.heard_s > 0  # one that breaks off at its first sample is not analysed
     summary.detections.update(row.common_name for row in found.rows)
     return found.rows
 

@@ -44,8 +44,8 @@ class Classifier:
             self._slopes = np.array([x.calibration.slope for x in self.contract.labels], np.float32)
             self._intercepts = np.array([x.calibration.intercept for x in self.contract.labels], np.float32)
             self._check_parity()
-        except ModelError as error:
-            msg = f"model {path}: {error}"
+        except (ModelError, *_FAILURES) as error:
+            msg = f"model {path}: {str(error).splitlines()[0]}"
             raise ModelError(msg) from error
 
     def scores(self, samples: Samples) -> Floats:
@@ -58,7 +58,8 @@ class Classifier:
         return logits
 
     def _calibrated(self, logits: Floats) -> Floats:
-        return 1 / (1 + np.exp(-(self._slopes * logits + self._intercepts)))
+        with np.errstate(over="ignore"):  # a hopeless logit: the exponential is infinite and the score is 0
+            return 1 / (1 + np.exp(-(self._slopes * logits + self._intercepts)))
 
     def _check_shapes(self) -> None:
         contract = self.contract
@@ -66,6 +67,10 @@ class Classifier:
         wanted = [1, contract.input.n_mels, contract.mel_spec.n_frames(contract.window_samples)]
         if takes.type != "tensor(float)" or takes.shape[1:] != wanted:
             msg = f"takes {takes.type} {takes.shape}, but its contract says float [batch, {str(wanted)[1:]}"
+            raise ModelError(msg)
+        count, batch = len(self._session.get_inputs()), takes.shape[0]
+        if count > 1 or (isinstance(batch, int) and batch != 1):
+            msg = f"takes {count} inputs in batches of {batch}, but is given one window at a time"
             raise ModelError(msg)
         if gives.shape[1:] != [len(contract.labels)]:
             msg = f"returns {gives.shape}, but its contract names {len(contract.labels)} labels"

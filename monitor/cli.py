@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from monitor import config as configuration
 from monitor.errors import ConfigError, MonitorError
@@ -20,8 +21,8 @@ from monitor.errors import ConfigError, MonitorError
 FAILED = 1
 EX_CONFIG = 78
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -87,11 +88,10 @@ def analyze(  # noqa: PLR0913, PLR0917
     `dawnchorus analyze /media/card -o results --timezone UTC --scores 0.1`
     """
     _log("warning")
-    from monitor.batch import Analysis, analyze  # noqa: PLC0415
+    from monitor.batch import Analysis, analyze, find  # noqa: PLC0415
     from monitor.classifier import STARTER, Classifier  # noqa: PLC0415
     from monitor.sinks.tables import NAMES, Format  # noqa: PLC0415
     from monitor.sources.names import read_zone  # noqa: PLC0415
-    from monitor.sources.recordings import find_recordings  # noqa: PLC0415
     from monitor.tracker import Rules  # noqa: PLC0415
 
     if form not in set(Format):
@@ -105,22 +105,23 @@ def analyze(  # noqa: PLR0913, PLR0917
     rules = Rules.of(contract.labels, threshold=threshold, max_samples=60 * contract.sample_rate)
     zone = read_zone(timezone) if timezone else None
     analysis = Analysis(rules, round(step * contract.sample_rate), zone, floor)
-    recordings = find_recordings(paths)
+    recordings, errors = find(paths)
     with err.status("analysing", spinner="line") as status:
 
         def show(done: int, path: Path) -> None:
             status.update(f"{done + 1} of {len(recordings)}: {path.name}")
 
         summary = analyze(recordings, classifier, analysis, output, Format(form), show)
-    for error in summary.errors:
+    errors += summary.errors
+    for error in errors:
         err.print(f"[red]error:[/] {_plain(error)}")
     out.print(
-        f"{summary.files} of {len(recordings)} recordings, {summary.heard_s:.1f} s heard, {summary.lost_s:.1f} s not; "
-        f"{summary.detections.total()} detections in {output / NAMES[Format(form)]}"
+        f"{summary.files} of {len(recordings)} recordings analysed, {summary.heard_s:.1f} s heard, "
+        f"{summary.lost_s:.1f} s not; {summary.detections.total()} detections in {_plain(output / NAMES[Format(form)])}"
     )
     for name, count in summary.detections.most_common():
-        out.print(f"  {count:6d}  {name}")
-    if summary.errors:
+        out.print(f"  {count:6d}  {_plain(name)}")
+    if errors:
         raise typer.Exit(FAILED)
 
 
@@ -149,11 +150,11 @@ def demo(
                 out.print(f"broker    {shown.broker} on 127.0.0.1:{shown.port}")
                 out.print(f"listening to {_plain(shown.source)}{pace}\n")
             case StatusMessage():
-                out.print(f"[cyan]station {shown.station} is {shown.state}[/], model {shown.model}")
+                out.print(f"[cyan]station {shown.station} is {shown.state}[/], model {_plain(shown.model)}")
             case DetectionMessage():
                 when = shown.onset_utc[11:19] + " UTC" if shown.onset_utc else f"{shown.onset_s:.0f} s"
                 span = f"{shown.onset_s:5.1f} to {shown.offset_s:5.1f} s"
-                names = f"[bold green]{shown.common_name}[/] ({shown.scientific_name})"
+                names = f"[bold green]{_plain(shown.common_name)}[/] ({_plain(shown.scientific_name)})"
                 out.print(f"  {when}  {names}  confidence {shown.confidence:.2f}  {span}")
                 heard.setdefault(shown.common_name, []).append(shown.confidence)
             case EffortMessage():
@@ -163,7 +164,7 @@ def demo(
         out.print("[bold]Heard:[/] none of the model's species")
     for name, confidences in heard.items():
         count = f"{len(confidences)} detection{'s' if len(confidences) > 1 else ''}"
-        out.print(f"[bold]Heard:[/] {name}, {count}, confidence up to {max(confidences):.2f}")
+        out.print(f"[bold]Heard:[/] {_plain(name)}, {count}, confidence up to {max(confidences):.2f}")
 
 
 @app.command()
@@ -198,17 +199,19 @@ def show_model(file: Annotated[Path | None, typer.Argument(help="Without it the 
     contract, spec = classifier.contract, classifier.contract.mel_spec
     provenance = contract.provenance
     size = classifier.path.stat().st_size
-    out.print(f"[bold]{contract.name}[/]  {_plain(classifier.path)}, {size / 1e6:.2f} MB, parity check passed")
+    out.print(f"[bold]{_plain(contract.name)}[/]  {_plain(classifier.path)}, {size / 1e6:.2f} MB, parity check passed")
     out.print(
         f"window    {contract.window_s:g} s at {contract.sample_rate} Hz; {spec.n_mels} mel bands from "
         f"{spec.fmin_hz:g} to {spec.fmax_hz:g} Hz, frames of {spec.n_fft} every {spec.hop} samples"
     )
     out.print(
-        f"licence   {_plain(provenance.licence)}; made {provenance.created} from {provenance.training_data_sha256}"
+        f"licence   {_plain(provenance.licence)}; "
+        f"made {_plain(provenance.created)} from {_plain(provenance.training_data_sha256)}"
     )
     out.print("[bold]labels[/]")
     for label in contract.labels:
-        out.print(f"  {label.scientific_name:28} {label.common_name:24} threshold {label.threshold:.2f}")
+        names = _plain(f"{label.scientific_name:28} {label.common_name:24}")
+        out.print(f"  {names} threshold {label.threshold:.2f}")
     out.print("[bold]figures[/]")
     for name, value in provenance.metrics.items():
         out.print(_plain(f"  {name}: {value}"))
@@ -274,7 +277,7 @@ def main() -> None:
 
 def _plain(text: Any) -> str:  # noqa: ANN401
     """Text that rich must not read as markup: names come from outside."""
-    return str(text).replace("[", r"\[")
+    return escape(str(text))
 
 
 def _log(level: str) -> None:

@@ -84,7 +84,11 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def window(self, size: int) -> Samples:
         """The window to score: (size,) float32 in [-1, 1]."""
-        samples = np.frombuffer(base64.b64decode(self.samples), "<i2")
+        try:
+            samples = np.frombuffer(base64.b64decode(self.samples), "<i2")
+        except ValueError as error:
+            msg = f"the contract's parity sound cannot be read: {error}"
+            raise ModelError(msg) from error
         if not len(samples):
             msg = "the contract's parity sound is empty"
             raise ModelError(msg)

@@ -19,6 +19,7 @@ from training.train import SPEC, WINDOW_SAMPLES, Checkpoint, Schedule, read_chec
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console()
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 DataOption = Annotated[
     Path, typer.Option("--data", envvar="DAWNCHORUS_DATA", help="Folder with birds/ and negatives/.")
@@ -99,5 +100,5 @@ def main() -> None:
     try:
         app()
     except MonitorError as error:
-        console.print(f"dawnchorus-training: {error}", style="red", highlight=False)
+        err.print(f"dawnchorus-training: {error}", style="red", markup=False)
         raise SystemExit(1) from error

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,15 @@ class Checkpoint:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read what `Checkpoint.save` wrote. ModelError where the file is missing or something else."""
     try:
-        fields: dict[str, Any] = torch.load(path, weights_only=True)
+        fields: dict[str, Any] = dict(torch.load(path, weights_only=True))
         fields["spec"] = MelSpec(**fields["spec"])
         fields["schedule"] = Schedule(**fields["schedule"])
         return Checkpoint(**fields)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        msg = f"{path} is not a checkpoint of this program: {error}"
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}"
+        raise ModelError(msg) from error
+    except (EOFError, UnpicklingError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        msg = f"{path} is not a checkpoint of this program ({type(error).__name__})"
         raise ModelError(msg) from error
 
 

@@ -3,6 +3,7 @@
 A table appears under its name when it is complete, never half written.
 """
 
+import contextlib
 import csv
 import json
 from collections.abc import Iterable, Sequence
@@ -156,10 +157,11 @@ class Table:
             self._file.close()
             if kind is None:
                 self._partial.replace(self.path)
-            else:
-                self._partial.unlink(missing_ok=True)
         except OSError as error:
             raise self._failed(error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                self._partial.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> StoreError:
         return StoreError(f"table {self.path} cannot be written: {error.strerror or error}")

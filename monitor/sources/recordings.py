@@ -1,6 +1,7 @@
 """Recordings as a source: whatever libsndfile decodes, read in blocks, so length costs no memory."""
 
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -58,7 +59,7 @@ def open_recording(path: Path, zone: tzinfo | None = None, block_s: float = BLOC
     breaks off or samples are not numbers.
     """
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
     except (soundfile.LibsndfileError, OSError) as error:
         msg = f"{path}: cannot be read as audio: {_reason(error)}"
         raise RecordingError(msg) from error
