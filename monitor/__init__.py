@@ -1,6 +1,6 @@
 """Dawn Chorus on the device: listens, recognises, keeps, publishes.
 
-    Source.blocks() -> resampled() -> windows() -> log_mel() -> Classifier.scores() -> Tracker.update() -> Sink.handle()
+    Source.blocks() -> resampled() -> windows() -> Classifier.score() -> Tracker.update() -> Sink.handle()
 
 Read `pipeline` first, then the stages in the order of that line, then `service` (the daemon) and `batch`
 (offline analysis), which run the same pipeline with another source and another sink. `cli` is the only

@@ -1,5 +1,6 @@
 """A model file on the device: window in, scores out."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as failures
 from monitor import contract as contracts
 from monitor.contract import Contract
 from monitor.errors import ModelError
-from monitor.features import Floats, log_mel
-from monitor.records import Samples
+from monitor.features import Floats, log_mel, log_mels
+from monitor.records import Samples, Window
 
 STARTER = Path(__file__).parent / "models" / "starter.onnx"
 """The bundled model."""
@@ -47,6 +48,11 @@ class Classifier:
         except (ModelError, *_FAILURES) as error:
             msg = f"model {path}: {str(error).splitlines()[0]}"
             raise ModelError(msg) from error
+
+    def score(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Floats]]:
+        """Each window with its scores, as `scores` gives them, in a fraction of the time."""
+        for window, picture in log_mels(windows, self._spec):
+            yield window, self._calibrated(self._logits(picture[None, None])[0])
 
     def scores(self, samples: Samples) -> Floats:
         """Calibrated scores (n_labels,) in [0, 1] of one window, (window_samples,) float32 in [-1, 1]."""

@@ -9,6 +9,7 @@ Mel scale and filter shape follow Slaney's Auditory Toolbox (1998, Interval tech
 as librosa's default does; the tests hold the two against each other.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from monitor.errors import ModelError
+from monitor.records import Window
 
 Floats = npt.NDArray[np.float32]
 
@@ -100,6 +102,25 @@ def compress(power: Floats, spec: MelSpec) -> Floats:
 def log_mel(samples: Floats, spec: MelSpec) -> Floats:
     """One window as the network sees it: (n,) samples in [-1, 1] -> (n_mels, n_frames) float32."""
     return compress(mel_power(samples, spec), spec)
+
+
+def log_mels(windows: Iterable[Window], spec: MelSpec) -> Iterator[tuple[Window, Floats]]:
+    """Each window with what `log_mel` makes of it, computing the frames that neighbours share only once.
+
+    Frames are shared where the step is a whole number of hops; a frame's numbers do not depend on the others
+    beside it, so the result is the same.
+    """
+    previous: Window | None = None
+    power = np.zeros((spec.n_mels, 0), np.float32)
+    for window in windows:
+        step = window.start_sample - previous.start_sample if previous else 0
+        if previous and window.whole and previous.whole and 0 < step < len(window.samples) and step % spec.hop == 0:
+            kept = power[:, step // spec.hop :]
+            power = np.concatenate([kept, mel_power(window.samples[kept.shape[1] * spec.hop :], spec)], axis=1)
+        else:
+            power = mel_power(window.samples, spec)
+        previous = window
+        yield window, compress(power, spec)
 
 
 def _sound(samples: Floats) -> Floats:

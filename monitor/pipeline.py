@@ -38,8 +38,7 @@ def run(
     """
     end = _End()
     audio = end.watch(resampled(blocks, sample_rate, classifier.contract.sample_rate))
-    for window in windows(audio, classifier.contract.window_samples, step):
-        scores = classifier.scores(window.samples)
+    for window, scores in classifier.score(windows(audio, classifier.contract.window_samples, step)):
         for sink in sinks:
             sink.heard(window, scores)
         for detection in tracker.update(window, scores):

@@ -35,6 +35,11 @@ class Window:
     samples: Samples
     """shape (N,), float32 in [-1, 1]"""
 
+    @property
+    def whole(self) -> bool:
+        """Whether every sample was heard, none repeated."""
+        return self.end_sample - self.start_sample == len(self.samples)
+
 
 @dataclass(frozen=True, slots=True)
 class Taxon:

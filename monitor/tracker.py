@@ -38,15 +38,17 @@ class Rules:
 
         ConfigError where `own` names a label that the model does not know.
         """
-        own = dict(own or {})
-        thresholds = []
-        for label in labels:
-            found = [own.pop(name) for name in (label.label, label.scientific_name, label.common_name) if name in own]
-            thresholds.append(found[0] if found else label.threshold if threshold is None else threshold)
-        if own:
-            names, known = ", ".join(map(repr, own)), ", ".join(label.scientific_name for label in labels)
-            msg = f"detection.thresholds names {names}, which the model does not know; it knows {known}"
+        own = own or {}
+        known = [(label.label, label.scientific_name, label.common_name) for label in labels]
+        if strangers := set(own) - {name for names in known for name in names}:
+            species = ", ".join(label.scientific_name for label in labels)
+            named = ", ".join(sorted(map(repr, strangers)))
+            msg = f"detection.thresholds names {named}, which the model does not know; it knows {species}"
             raise ConfigError(msg)
+        thresholds = []
+        for label, names in zip(labels, known, strict=True):
+            found = [own[name] for name in names if name in own]
+            thresholds.append(found[0] if found else label.threshold if threshold is None else threshold)
         return Rules(tuple(thresholds), hysteresis, max_samples)
 
 

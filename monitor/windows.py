@@ -48,7 +48,7 @@ class _Stretch:
         return self._held_start + len(self._held)
 
     def add(self, block: Block) -> Iterator[Window]:
-        self._held = np.concatenate([self._held, block.samples])
+        self._held = np.concatenate([self._held, block.samples]) if len(self._held) else block.samples
         while self._next_start + self._size <= self.end_sample:
             yield self._window(self._next_start)
             self._next_start += self._step

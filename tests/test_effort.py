@@ -24,7 +24,7 @@ def audio(draw: st.DrawFn) -> list[Block]:
 
 
 def window(start: int, end: int) -> Window:
-    """A window whose samples do not matter."""
+    """Make a window whose samples do not matter."""
     return Window(start, end, np.zeros(0, np.float32))
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import ModelError
-from monitor.features import Floats, MelSpec, compress, log_mel, mel_filters, mel_power
-from monitor.records import Samples
+from monitor.features import Floats, MelSpec, compress, log_mel, log_mels, mel_filters, mel_power
+from monitor.records import Samples, Window
 from monitor.resample import resample
 
 SPEC = MelSpec(sample_rate=24_000, n_fft=800, hop=400, n_mels=96, fmin_hz=150.0, fmax_hz=11_000.0, floor=1e-9)
@@ -31,7 +31,7 @@ ROUNDING = 1e-11
 
 
 def librosa_power(samples: Samples, spec: MelSpec) -> npt.NDArray[np.float64]:
-    """What librosa makes of it, in 64-bit arithmetic."""
+    """Return what librosa makes of it, in 64-bit arithmetic."""
     power: npt.NDArray[np.float64] = librosa.feature.melspectrogram(
         y=samples.astype(np.float64),
         sr=spec.sample_rate,
@@ -54,13 +54,11 @@ def assert_as_librosa(samples: Samples, spec: MelSpec) -> None:
     expected = librosa_power(samples, spec) + spec.floor
     ours = np.log10(mel_power(samples, spec) + np.float32(spec.floor))
     rounding = ROUNDING * expected.max() / expected / np.log(10)
-    np.testing.assert_array_less(
-        np.abs(ours - np.log10(expected)), 1e-4 * np.abs(np.log10(expected)) + rounding + 1e-5
-    )
+    np.testing.assert_array_less(np.abs(ours - np.log10(expected)), 1e-4 * np.abs(np.log10(expected)) + rounding + 1e-5)
 
 
 def sine(pitch_hz: float, amplitude: float = 1.0, spec: MelSpec = SPEC, count: int = WINDOW) -> Samples:
-    """A tone, shape (count,)."""
+    """Make a tone, shape (count,)."""
     return (amplitude * np.sin(2 * np.pi * pitch_hz * np.arange(count) / spec.sample_rate)).astype(np.float32)
 
 
@@ -87,6 +85,8 @@ SOUNDS = {
     "a click": np.eye(1, WINDOW, WINDOW // 2, dtype=np.float32)[0],
     "silence": np.zeros(WINDOW, np.float32),
 }
+FLAT = {"a tone below the lowest filter", "silence"}
+"""sounds of which the front end sees next to nothing"""
 
 
 @pytest.mark.parametrize("name", SOUNDS)
@@ -173,15 +173,20 @@ def test_the_samples_stay_as_they_were() -> None:
     np.testing.assert_array_equal(samples, before)
 
 
-@pytest.mark.parametrize("name", [name for name in SOUNDS if name != "silence"])
+@pytest.mark.parametrize("name", sorted(SOUNDS.keys() - FLAT))
 def test_a_picture_has_mean_zero_and_deviation_one(name: str) -> None:
     picture = log_mel(SOUNDS[name], SPEC).astype(np.float64)
     assert picture.mean() == pytest.approx(0, abs=1e-3)
     assert picture.std() == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("name", sorted(FLAT))
+def test_a_flat_picture_is_not_blown_up(name: str) -> None:
+    assert np.abs(log_mel(SOUNDS[name], SPEC)).max() < 1
+
+
 def test_the_gain_of_the_microphone_does_not_change_the_picture() -> None:
-    np.testing.assert_allclose(log_mel(noise(0.1), SPEC), log_mel(noise(0.1) / 8, SPEC), atol=1e-3)
+    np.testing.assert_allclose(log_mel(noise(0.1), SPEC), log_mel(noise(0.1) / np.float32(8), SPEC), atol=1e-3)
 
 
 def test_pictures_compressed_together_are_those_compressed_alone() -> None:
@@ -230,3 +235,15 @@ def test_constants_that_contradict_each_other_are_refused(changed: dict[str, flo
     limits = {"fmin_hz": 150.0, "fmax_hz": 11_000.0, "floor": 1e-9}
     with pytest.raises(ModelError, match=named):
         MelSpec(**{**constants, **limits, **changed})  # type: ignore[arg-type]
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 90), min_size=1, max_size=8))
+def test_frames_shared_by_neighbouring_windows_change_nothing(seed: int, hops: list[int]) -> None:
+    """Steps of whole hops are shared, others are not; either way each window gets what `log_mel` makes of it."""
+    size, hop = 12_000, SPEC.hop
+    audio = np.random.default_rng(seed).normal(0, 0.1, size + sum(hops) * hop).astype(np.float32)
+    starts = [sum(hops[:count]) * hop - (count == len(hops)) for count in range(len(hops) + 1)]
+    row = [Window(start, start + size, audio[start : start + size]) for start in starts]
+    for window, picture in log_mels(row, SPEC):
+        np.testing.assert_allclose(picture, log_mel(window.samples, SPEC), rtol=0, atol=1e-4)

@@ -159,7 +159,7 @@ def test_a_zone_is_a_name_or_an_offset(text: str, zone: tzinfo) -> None:
     "text", ["", "Berlin", "Europe", "+2", "+2:00", "2", "../etc/passwd", "/etc/localtime", "\0", "Europe/Berlin ", "ü"]
 )
 def test_an_unknown_zone_is_refused_with_what_is_expected(text: str) -> None:
-    with pytest.raises(ConfigError, match="UTC, an offset such as .* or a name such as") as refused:
+    with pytest.raises(ConfigError, match=r"UTC, an offset such as .* or a name such as") as refused:
         read_zone(text)
     assert repr(text) in str(refused.value)
 

@@ -40,7 +40,7 @@ def audio(draw: st.DrawFn, shortest_gap: int = 1) -> Audio:
 
 @st.composite
 def cut(draw: st.DrawFn, stretches: Audio) -> Audio:
-    """The same audio in more blocks, of which some are empty."""
+    """Return the same audio in more blocks, of which some are empty."""
     blocks = []
     for whole in stretches:
         length = len(whole.samples)
@@ -61,9 +61,7 @@ def joined(blocks: Audio) -> Audio:
 
 @modest
 @given(stretches=audio(), from_rate=rates, draw=st.data())
-def test_any_cutting_into_blocks_gives_the_same_samples(
-    stretches: Audio, from_rate: int, draw: st.DataObject
-) -> None:
+def test_any_cutting_into_blocks_gives_the_same_samples(stretches: Audio, from_rate: int, draw: st.DataObject) -> None:
     whole = joined(list(resampled(stretches, from_rate, TO)))
     pieces = joined(list(resampled(draw.draw(cut(stretches)), from_rate, TO)))
     assert [b.start_sample for b in pieces] == [b.start_sample for b in whole]

@@ -35,7 +35,7 @@ def stretches(draw: st.DrawFn) -> list[Stretch]:
 
 @st.composite
 def cut(draw: st.DrawFn, audio: list[Stretch]) -> list[Block]:
-    """The same audio in blocks, of which some are empty."""
+    """Return the same audio in blocks, of which some are empty."""
     blocks = []
     for start, end in audio:
         cuts = sorted(draw(st.lists(st.integers(start, end), max_size=8)))
@@ -106,9 +106,7 @@ def test_every_sample_of_a_stretch_of_a_third_of_a_window_is_covered_and_no_othe
 
 @modest
 @given(audio=stretches(), sizes=sizes())
-def test_windows_of_a_stretch_are_a_step_apart_but_for_the_last(
-    audio: list[Stretch], sizes: tuple[int, int]
-) -> None:
+def test_windows_of_a_stretch_are_a_step_apart_but_for_the_last(audio: list[Stretch], sizes: tuple[int, int]) -> None:
     size, step = sizes
     found = spans(list(windows([block(*stretch) for stretch in audio], size, step)))
     for start, end in audio:
