@@ -103,8 +103,9 @@ class _Session:
         """One recording through the pipeline; where it breaks off, what was heard is kept."""
         contract = self.classifier.contract
         clock = SampleClock(contract.sample_rate, stream.start, stream.quality)
-        origin = Origin(self.config.station, stream.name, clock, contract.name)
-        sinks = (StoreSink(self.store, origin), _Heartbeat(stream.name, clock))
+        name = os.fsencode(stream.name).decode(errors="replace")  # a file name need not be UTF-8, what we keep must
+        origin = Origin(self.config.station, name, clock, contract.name)
+        sinks = (StoreSink(self.store, origin), _Heartbeat(name, clock))
         tracker = Tracker(contract.labels, self.rules, stream.id)
         blocks = until_broken(stream.blocks, self.broken)
         pipeline.run(blocks, stream.sample_rate, self.classifier, tracker, sinks, self.step)
@@ -125,9 +126,9 @@ class _Session:
         self.store.close()
 
     def broken(self, error: MonitorError) -> None:
-        """A recording, or the microphone, broke off."""
+        """A recording, or the microphone, broke off. The microphone is looked for again, so it is no failure."""
         logger.error("%s", error)
-        self.failures += 1
+        self.failures += isinstance(error, RecordingError)
 
     def waiting(self, error: MonitorError) -> None:
         """There is no microphone: say so once, and to systemd that we are alive and looking."""

@@ -1,6 +1,7 @@
 """The front end against librosa, on sounds whose spectrum is known and on one from the field."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import librosa
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from monitor.errors import ModelError
 from monitor.features import Floats, MelSpec, compress, log_mel, log_mels, mel_filters, mel_power
-from monitor.records import Samples, Window
+from monitor.records import Block, Samples, Window
 from monitor.resample import resample
+from monitor.windows import windows
 
 SPEC = MelSpec(sample_rate=24_000, n_fft=800, hop=400, n_mels=96, fmin_hz=150.0, fmax_hz=11_000.0, floor=1e-9)
 SMALL = MelSpec(sample_rate=8_000, n_fft=64, hop=24, n_mels=8, fmin_hz=100.0, fmax_hz=4_000.0, floor=1e-6)
@@ -213,6 +215,40 @@ def test_a_recording_may_be_cut_before_or_after_the_mel_power(first: int, frames
     window = recording[start : start + (frames - 1) * SMALL.hop + SMALL.n_fft]
     whole: Floats = mel_power(recording, SMALL)
     np.testing.assert_allclose(mel_power(window, SMALL), whole[:, first : first + frames], rtol=1e-4)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(
+    stretches=st.lists(st.tuples(st.integers(1, 900), st.integers(1, 300)), min_size=1, max_size=3),
+    size=st.integers(SMALL.n_fft, 300),
+    step=st.integers(1, 12).map(lambda hops: hops * SMALL.hop) | st.integers(1, 300),
+)
+def test_gaps_tails_and_odd_steps_do_not_change_the_pictures_of_a_row(
+    stretches: list[tuple[int, int]], size: int, step: int
+) -> None:
+    position, blocks = 0, []
+    for length, gap in stretches:
+        blocks.append(Block(position, noise(0.1, position + length)[position:]))
+        position += length + gap
+    alone = list(windows(blocks, size, min(step, size)))
+    together = list(log_mels(alone, SMALL))
+    assert all(one is other for (one, _), other in zip(together, alone, strict=True))
+    for window, picture in together:
+        expected = log_mel(window.samples, SMALL)
+        assert picture.shape == expected.shape
+        np.testing.assert_allclose(picture, expected, rtol=0, atol=1e-4)
+
+
+def test_a_window_is_pictured_before_the_next_is_asked_for() -> None:
+    asked: list[int] = []
+
+    def live() -> Iterator[Window]:
+        for start in range(0, 5 * SMALL.hop, SMALL.hop):
+            asked.append(start)
+            yield Window(start, start + 200, noise(0.1, 200))
+
+    assert all(window.start_sample == asked[-1] for window, _ in log_mels(live(), SMALL))
+    assert len(asked) == 5
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ class _PitchClassifier:
         assert samples.shape == (WINDOW,)
         power = mel_power(samples, CONTRACT.mel_spec).sum(axis=1)
         halves: Floats = np.array([power[:4].sum(), power[4:].sum()], np.float32)
-        return halves / np.maximum(power.sum(), np.float32(1e-3))
+        shares: Floats = halves / np.maximum(power.sum(), np.float32(1e-3))
+        return shares
 
 
 @dataclass(slots=True)

@@ -299,7 +299,8 @@ def test_what_comes_before_samples_that_are_not_numbers_is_heard_however_long_bl
     path, samples = tmp_path / "broken.wav", chirp()
     samples[int(1.25 * RATE)] = np.nan
     soundfile.write(path, samples, RATE, subtype="FLOAT")
-    found = heard(until_broken(open_recording(path).blocks, [].append))
+    errors: list[MonitorError] = []
+    found = heard(until_broken(open_recording(path).blocks, errors.append))
     np.testing.assert_array_equal(found, chirp()[: int(1.25 * RATE)])
 
 
@@ -424,3 +425,8 @@ def test_blocks_end_as_soon_as_a_stop_is_asked_for(tmp_path: Path) -> None:
         if math.isclose(found[-1], 0.5):
             stop.set()
     assert found == [0.0, 0.5]
+
+
+def test_blocks_end_by_themselves_where_no_stop_is_asked_for(tmp_path: Path) -> None:
+    path = wav(tmp_path)
+    np.testing.assert_array_equal(heard(until_stopped(open_recording(path).blocks, threading.Event())), read(path))

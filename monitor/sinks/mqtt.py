@@ -114,7 +114,8 @@ class Publisher:
                 if self._connected and self._monotonic() >= self._hold_until:
                     self._send(outbox)
             except sqlite3.Error as error:
-                logger.error("outbox cannot be read or written: %s", error)  # noqa: TRY400
+                if self._monotonic() >= self._hold_until:
+                    logger.error("outbox cannot be read or written: %s", error)  # noqa: TRY400
                 self._hold_until = self._monotonic() + REFUSED_WAIT_S
         left = outbox.count()
         if left:

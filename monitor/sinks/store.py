@@ -10,7 +10,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -277,10 +276,9 @@ class Outbox:
 
     def acknowledge(self, sequences: list[int]) -> None:
         """Forget rows that the broker has taken, all in one transaction."""
-        with closing(self._connection.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.executemany("DELETE FROM outbox WHERE sequence = ?", [(s,) for s in sequences])
-            cursor.execute("COMMIT")
+        with self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("DELETE FROM outbox WHERE sequence = ?", [(s,) for s in sequences])
 
     def count(self) -> int:
         """Rows still to send."""

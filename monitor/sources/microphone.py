@@ -1,20 +1,23 @@
 """A microphone as a source, through PortAudio, judged by the samples that arrive.
 
 PortAudio says nothing when a sound server freezes and little when it loses samples, so its flags are
-not trusted: samples received are held against the monotonic clock. sounddevice is imported when a
-microphone is asked for, because its import fails where the system lacks libportaudio.
+not trusted: samples received are held against the monotonic clock. With a frozen server no call into
+PortAudio returns, so each is made in a thread of its own. sounddevice is imported when a microphone is
+asked for, because its import fails where the system lacks libportaudio.
 """
 
+import atexit
 import logging
 import queue
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from monitor.clock import system_quality
 from monitor.errors import MicrophoneError
@@ -22,6 +25,7 @@ from monitor.records import Block, Samples
 from monitor.sources import Stream
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 BLOCK_S = 0.1
 HELD_BLOCKS = 300
@@ -30,7 +34,11 @@ SILENT_S = 5.0
 """without a single sample for so long, the microphone is gone"""
 WILD_FACTOR = 2.0
 """a source that is this much faster than real time is no microphone"""
+ANSWER_S = 5.0
 CLOSE_S = 2.0
+"""what a call into PortAudio may take; afterwards the sound server counts as frozen"""
+_ASKING = "portaudio"
+"""name of the threads that call into it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,11 @@ class Device:
 
 
 def list_devices() -> list[Device]:
-    """All inputs, as they are now. MicrophoneError where there is no PortAudio."""
+    """All inputs, as they are now. MicrophoneError where there is no PortAudio or its sound server is frozen."""
+    return _ask(_listed, ANSWER_S)
+
+
+def _listed() -> list[Device]:
     sound = _sounddevice()
     # PortAudio lists what was there when it was initialised; a device that came later needs this.
     sound._terminate()  # noqa: SLF001
@@ -116,31 +128,34 @@ class _Capture:
     """The open device. The callback copies, enqueues and counts; nothing else."""
 
     def __init__(self, device: Device, sample_rate: int, stop: threading.Event, monotonic: Callable[[], float]) -> None:
-        sound = _sounddevice()
         self.sample_rate, self._device, self._stop, self._monotonic = sample_rate, device, stop, monotonic
         self._queue: queue.Queue[Block] = queue.Queue(HELD_BLOCKS)
         self._position = 0
         self.lost_blocks = 0
+        self._stream = _ask(self._open, ANSWER_S)
+        self._opened = monotonic()
+
+    def _open(self) -> Any:  # noqa: ANN401
+        sound = _sounddevice()
         try:
-            self._stream = sound.InputStream(
-                device=device.index,
-                samplerate=sample_rate,
+            stream = sound.InputStream(
+                device=self._device.index,
+                samplerate=self.sample_rate,
                 channels=1,
                 dtype="float32",
-                blocksize=round(BLOCK_S * sample_rate),
+                blocksize=round(BLOCK_S * self.sample_rate),
                 callback=self._take,
             )
-            self._stream.start()
+            stream.start()
         except (sound.PortAudioError, ValueError) as error:
-            msg = f"microphone {device.name!r} cannot be opened at {sample_rate} Hz: {error}"
+            msg = f"microphone {self._device.name!r} cannot be opened at {self.sample_rate} Hz: {error}"
             raise MicrophoneError(msg) from error
-        self._opened = monotonic()
+        return stream
 
     def first(self) -> Block:
         """Wait for the first samples."""
         for block in self._arriving():
             return block
-        self._close()
         msg = f"microphone {self._device.name!r}: stopped before the first sample"
         raise MicrophoneError(msg)
 
@@ -186,14 +201,32 @@ class _Capture:
         self._position += frames
 
     def _close(self) -> None:
-        """Close in a thread of its own: with a frozen sound server, closing never returns."""
         if self.lost_blocks:
             logger.warning("%d blocks of %g s lost: analysis could not keep up", self.lost_blocks, BLOCK_S)
-        closing = threading.Thread(target=self._stream.close, daemon=True, name="close-microphone")
-        closing.start()
-        closing.join(CLOSE_S)
-        if closing.is_alive():
-            logger.warning("microphone %s does not close; left behind", self._device.name)
+        try:
+            _ask(self._stream.close, CLOSE_S)
+        except MicrophoneError as error:
+            logger.warning("microphone %s does not close and is left behind: %s", self._device.name, error)
+
+
+def _ask(call: Callable[[], T], patience_s: float) -> T:
+    """What a call into PortAudio returns. MicrophoneError where it, or an earlier one, does not come back."""
+    answer: Future[T] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(call())
+        except Exception as error:  # noqa: BLE001 - the asker raises it
+            answer.set_exception(error)
+
+    if all(thread.name != _ASKING for thread in threading.enumerate()):
+        asking = threading.Thread(target=ask, name=_ASKING, daemon=True)
+        asking.start()
+        asking.join(patience_s)
+    if not answer.done():
+        msg = "the sound server does not answer"
+        raise MicrophoneError(msg)
+    return answer.result()
 
 
 def _sounddevice() -> ModuleType:
@@ -202,4 +235,6 @@ def _sounddevice() -> ModuleType:
     except OSError as error:
         msg = "no PortAudio library on this system: install it, on Debian with `apt-get install libportaudio2`"
         raise MicrophoneError(msg) from error
+    # With a frozen sound server this would keep the process from ending.
+    atexit.unregister(sounddevice._exit_handler)  # noqa: SLF001
     return sounddevice

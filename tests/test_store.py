@@ -1,0 +1,371 @@
+"""SQLite on real disks: full ones, read-only ones, and with the process killed in the middle."""
+
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rigs import kept, short_folder, until
+
+from monitor.clock import Quality, SampleClock
+from monitor.errors import StoreError
+from monitor.records import Detection, Taxon, Window
+from monitor.sinks import store as module
+from monitor.sinks.store import FILE, Build, Origin, Outbox, Store, StoreSink, detection_message, outage_message
+
+RATE = 24_000
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ORIGIN = Origin("valley", "garden.wav", SampleClock(RATE, NOON, Quality.RECORDER), "starter")
+TIT = Taxon("Parus major", "Great Tit")
+
+
+def detection(number: int = 0) -> Detection:
+    """Three seconds of great tit."""
+    return Detection(f"id-{number:06d}", "parus_major", TIT, number * RATE, (number + 3) * RATE, 0.87654321)
+
+
+def built(number: int = 0) -> Build:
+    """What makes the message of a detection."""
+    return lambda sequence: detection_message(ORIGIN, detection(number), sequence)
+
+
+def opened(directory: Path, outbox_rows: int = 1000) -> Store:
+    """A store of the station."""
+    return Store(directory, "valley", outbox_rows)
+
+
+def sequences(directory: Path) -> list[int]:
+    """The sequence numbers in the outbox."""
+    return [row["sequence"] for row in kept(directory)["outbox"]]
+
+
+def consistent(tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Fail unless the outbox counts from 1 without a hole and holds just what the tables hold."""
+    assert [row["sequence"] for row in tables["outbox"]] == list(range(1, len(tables["outbox"]) + 1))
+    sent = [msgspec.json.decode(row["payload"]) for row in tables["outbox"]]
+    assert [message["sequence"] for message in sent] == [row["sequence"] for row in tables["outbox"]]
+    assert sorted(m["id"] for m in sent) == sorted(r["id"] for t in ("detections", "effort") for r in tables[t])
+
+
+@contextmanager
+def disk(options: str) -> Iterator[Path]:
+    """A file system of the test's own."""
+    with short_folder() as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+        try:
+            yield folder
+        finally:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Take all the space that is left on a disk."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def test_a_detection_and_its_message_are_kept_together(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.add(built())
+    store.close()
+    tables = kept(tmp_path)
+    consistent(tables)
+    (row,), (sent,) = tables["detections"], tables["outbox"]
+    assert row == {
+        "id": "id-000000",
+        "recording": "garden.wav",
+        "label": "parus_major",
+        "scientific_name": "Parus major",
+        "common_name": "Great Tit",
+        "confidence": 0.8765,
+        "onset_s": 0.0,
+        "offset_s": 3.0,
+        "onset_utc": "2026-05-01T12:00:00.000Z",
+        "offset_utc": "2026-05-01T12:00:03.000Z",
+        "clock_quality": "recorder",
+        "model": "starter",
+    }
+    assert sent["topic"] == "detections"
+    assert msgspec.json.decode(sent["payload"]) == {"schema": 1, "station": "valley", "sequence": 1, **row}
+
+
+def test_neither_is_kept_when_one_of_them_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = opened(tmp_path)
+    store.add(built(0))
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        store.add(built(1))
+        store.add(built(2))
+        assert [row["id"] for row in kept(tmp_path)["detections"]] == ["id-000000"]
+        assert [r.levelname for r in caplog.records if "no room" in r.getMessage()] == ["ERROR"]
+        other.execute("DROP TRIGGER refuse")
+    assert store.flush()
+    consistent(kept(tmp_path))
+    assert [row["id"] for row in kept(tmp_path)["detections"]] == ["id-000000", "id-000001", "id-000002"]
+    store.close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from test_store import built, opened
+store = opened(Path(sys.argv[1]), 1_000_000)
+number = 0
+while True:
+    store.add(built(number))
+    number += 1
+"""
+
+
+@pytest.mark.parametrize("rows", [1, 20, 60])
+def test_a_process_killed_while_it_writes_leaves_no_detection_without_its_message(rows: int, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], env=environment)
+    try:
+        until(lambda: len(kept(tmp_path).get("detections", [])) >= rows, "rows are written")
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    store = opened(tmp_path)
+    consistent(kept(tmp_path))
+    store.add(built(-1))
+    consistent(kept(tmp_path))
+    store.close()
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.lists(st.one_of(st.just("add"), st.just("open again"), st.integers(1, 9)), max_size=25))
+def test_sequence_numbers_have_no_hole_whatever_is_acknowledged_or_opened_again(steps: list[str | int]) -> None:
+    with short_folder() as folder:
+        store, outbox = opened(folder), Outbox(folder / FILE)
+        added: list[int] = []
+        for step in steps:
+            if step == "add":
+                store.add(lambda sequence: added.append(sequence) or built(sequence)(sequence))  # type: ignore[func-returns-value]
+            elif step == "open again":
+                store.close()
+                store = opened(folder)
+            else:
+                outbox.acknowledge([row.sequence for row in outbox.after(0, int(step))])
+        assert added == list(range(1, len(added) + 1))
+        assert len(kept(folder)["detections"]) == len(added)
+        outbox.close()
+        store.close()
+
+
+def test_an_acknowledged_message_leaves_the_outbox_and_its_detection_stays(tmp_path: Path) -> None:
+    store, outbox = opened(tmp_path), Outbox(tmp_path / FILE)
+    for number in range(5):
+        store.add(built(number))
+    assert [(row.sequence, row.topic) for row in outbox.after(2, 2)] == [(3, "detections"), (4, "detections")]
+    outbox.acknowledge([1, 2, 4])
+    assert outbox.count() == 2
+    assert sequences(tmp_path) == [3, 5]
+    assert len(kept(tmp_path)["detections"]) == 5
+    outbox.close()
+    store.close()
+
+
+def test_a_full_outbox_drops_the_oldest_messages_and_says_so_but_keeps_the_detections(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(tmp_path, outbox_rows=3)
+    for number in range(5):
+        store.add(built(number))
+    store.close()
+    assert sequences(tmp_path) == [3, 4, 5]
+    assert len(kept(tmp_path)["detections"]) == 5
+    assert "outbox is full with 3 rows: the oldest was dropped" in caplog.text
+
+
+def test_who_publishes_is_woken_only_after_the_message_is_on_the_disk(tmp_path: Path) -> None:
+    seen: list[list[int]] = []
+    store = Store(tmp_path, "valley", 1000, lambda: seen.append(sequences(tmp_path)))
+    store.add(built(0))
+    store.add(built(1))
+    store.close()
+    assert seen == [[1], [1, 2]]
+
+
+def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("PRAGMA user_version = 2")
+        other.commit()
+    with pytest.raises(StoreError, match=r"version 2 is newer than this program's 1; choose another with store\."):
+        opened(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_a_folder_that_is_a_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    path.write_text("not a folder", encoding="utf-8")
+    with pytest.raises(StoreError, match=rf"^store in {path} cannot be written: File exists; choose another"):
+        opened(path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"garbage" * 1000)
+    with pytest.raises(StoreError, match=rf"^store in {tmp_path} cannot be written: file is not a database"):
+        opened(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == b"garbage" * 1000
+
+
+@contextmanager
+def unwritable() -> Iterator[Path]:
+    """A folder that nobody, or for want of root at least this user, can write into."""
+    if os.geteuid() == 0:
+        with disk("size=1m") as folder:
+            subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+            yield folder
+    else:
+        with short_folder() as folder:
+            folder.chmod(0o500)
+            yield folder
+            folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("below", ["", "new/store"])
+def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence(below: str) -> None:
+    with unwritable() as folder, pytest.raises(StoreError, match=rf"^store in {folder / below} cannot be written: "):
+        opened(folder / below)
+
+
+def test_a_database_on_a_disk_that_became_read_only_is_refused() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("not on this system: the right to mount")
+    with disk("size=4m") as folder:
+        opened(folder).close()
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        with pytest.raises(StoreError, match=rf"^store in {folder} cannot be written: "):
+            opened(folder)
+
+
+def test_records_wait_in_memory_for_a_full_disk_and_are_written_in_order_when_there_is_space(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("not on this system: the right to mount")
+    with disk("size=1m") as folder:
+        store, outbox = opened(folder / "store"), Outbox(folder / "store" / FILE)
+        store.add(built(0))
+        fill(folder / "filler")
+        for number in range(1, 11):
+            store.add(built(number))
+        assert len(kept(folder / "store")["detections"]) < 11
+        with suppress(sqlite3.OperationalError):  # must not leave the database locked
+            outbox.acknowledge([1])
+        assert not store.flush()
+        (folder / "filler").unlink()
+        assert store.flush()
+        tables = kept(folder / "store")
+        assert [row["id"] for row in tables["detections"]] == [f"id-{number:06d}" for number in range(11)]
+        outbox.acknowledge([1])
+        assert sequences(folder / "store") == list(range(2, 12))
+        outbox.close()
+        store.close()
+    complaints = [record for record in caplog.records if "records wait in memory" in record.getMessage()]
+    assert len(complaints) == 1
+    assert "store writes again; 0 records were dropped meanwhile" in caplog.text
+
+
+def test_a_full_disk_is_tried_again_every_few_seconds_while_audio_is_heard() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("not on this system: the right to mount")
+    with disk("size=1m") as folder:
+        store = opened(folder / "store")
+        fill(folder / "filler")
+        for number in range(10):
+            store.add(built(number))
+        failed = store._failing_since
+        assert failed is not None
+        (folder / "filler").unlink()
+        store.retry(failed + module.RETRY_S / 2)
+        assert len(kept(folder / "store")["detections"]) < 10
+        store.retry(failed + module.RETRY_S + 0.1)
+        assert len(kept(folder / "store")["detections"]) == 10
+        consistent(kept(folder / "store"))
+        store.close()
+
+
+def test_memory_is_bounded_while_the_disk_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(module, "HELD_RECORDS", 3)
+    store = opened(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        for number in range(5):
+            store.add(built(number))
+        other.execute("DROP TRIGGER refuse")
+    store.close()
+    tables = kept(tmp_path)
+    consistent(tables)
+    assert [row["id"] for row in tables["detections"]] == ["id-000002", "id-000003", "id-000004"]
+    assert "2 records were dropped meanwhile" in caplog.text
+
+
+def test_what_could_not_be_written_until_the_end_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = opened(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    store.add(built(0))
+    store.add(built(1))
+    store.close()
+    assert "2 records could not be written and are lost" in caplog.text
+
+
+def test_a_recording_is_accounted_for_to_its_end(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    sink, scores = StoreSink(store, ORIGIN), np.zeros(1, np.float32)
+    sink.heard(Window(0, 3 * RATE, np.zeros(0, np.float32)), scores)
+    sink.heard(Window(5 * RATE, 8 * RATE, np.zeros(0, np.float32)), scores)
+    sink.handle(detection(5))
+    sink.ended(round(8.5 * RATE))
+    store.close()
+    tables = kept(tmp_path)
+    consistent(tables)
+    (effort,) = tables["effort"]
+    assert (effort["start_s"], effort["end_s"], effort["heard_s"], effort["lost_s"]) == (0.0, 8.5, 6.0, 2.5)
+    assert (effort["start_utc"], effort["end_utc"]) == ("2026-05-01T12:00:00.000Z", "2026-05-01T12:00:08.500Z")
+    assert [row["topic"] for row in tables["outbox"]] == ["detections", "effort"]
+
+
+def test_a_time_without_a_microphone_is_lost_and_accounted_for(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.add(lambda sequence: outage_message(ORIGIN, NOON, 12.5, "outage", sequence))
+    store.close()
+    tables = kept(tmp_path)
+    consistent(tables)
+    (effort,) = tables["effort"]
+    assert (effort["heard_s"], effort["lost_s"]) == (0.0, 12.5)
+    assert (effort["start_utc"], effort["end_utc"]) == ("2026-05-01T12:00:00.000Z", "2026-05-01T12:00:12.500Z")
+
+
+def test_one_thread_writes_while_another_reads_and_acknowledges(tmp_path: Path) -> None:
+    store, outbox = opened(tmp_path), Outbox(tmp_path / FILE)
+    taken: list[int] = []
+    for number in range(30):
+        store.add(built(number))
+        rows = outbox.after(0, 1) if number % 2 else []
+        outbox.acknowledge([row.sequence for row in rows])
+        taken += [row.sequence for row in rows]
+    assert taken == list(range(1, 16))
+    assert sequences(tmp_path) == list(range(16, 31))
+    outbox.close()
+    store.close()
