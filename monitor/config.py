@@ -15,7 +15,7 @@ from monitor.errors import ConfigError
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[^+#/\s\x00]{1,64}$", description="letters, no + # / or blanks")]
 
 SYSTEM_FILE = Path("/etc/dawnchorus/config.yaml")
@@ -39,7 +39,7 @@ class RecordingsSource(msgspec.Struct, frozen=True, tag_field="kind", tag="recor
 class Detecting(msgspec.Struct, frozen=True):
     """When a species counts as heard."""
 
-    step_s: Annotated[float, msgspec.Meta(gt=0, description="seconds between the starts of windows")] = 1.0
+    step_s: Annotated[float, msgspec.Meta(gt=0, le=86_400, description="seconds between the starts of windows")] = 1.0
     threshold: Annotated[Share, msgspec.Meta(description="for all labels; null: the model's own")] | None = None
     thresholds: Annotated[dict[str, Share], msgspec.Meta(description="by label, scientific or common name")] = {}
     hysteresis: Share = 0.1
@@ -133,7 +133,7 @@ def parse(text: str) -> Config:
     """Read a configuration from YAML text. ConfigError names the key, the value and what is allowed."""
     try:
         settings = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         msg = f"not YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from error
     settings = {} if settings is None else settings

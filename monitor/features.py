@@ -107,8 +107,8 @@ def log_mel(samples: Floats, spec: MelSpec) -> Floats:
 def log_mels(windows: Iterable[Window], spec: MelSpec) -> Iterator[tuple[Window, Floats]]:
     """Each window with what `log_mel` makes of it, computing the frames that neighbours share only once.
 
-    Frames are shared where the step is a whole number of hops; a frame's numbers do not depend on the others
-    beside it, so the result is the same.
+    Frames are shared where the step is a whole number of hops. A frame does not depend on those beside it, so the
+    result is the same but for rounding in the last digits.
     """
     previous: Window | None = None
     power = np.zeros((spec.n_mels, 0), np.float32)

@@ -17,7 +17,7 @@ class Block:
 
     start_sample: int
     samples: Samples
-    """shape (n,), float32 in [-1, 1]"""
+    """shape (n,), float32 in [-1, 1]; a source does not touch them again"""
 
     @property
     def end_sample(self) -> int:

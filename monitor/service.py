@@ -23,7 +23,7 @@ from monitor import pipeline
 from monitor.classifier import STARTER, Classifier
 from monitor.clock import SampleClock, rfc3339, system_quality
 from monitor.config import Config, MicrophoneSource, RecordingsSource, state_directory
-from monitor.errors import MicrophoneError, MonitorError, RecordingError
+from monitor.errors import ConfigError, MicrophoneError, MonitorError, RecordingError
 from monitor.features import Floats
 from monitor.messages import StatusMessage
 from monitor.records import Block, Detection, Window
@@ -85,6 +85,12 @@ class _Session:
         self.config, self.classifier, self.stop = config, classifier, stop
         contract = classifier.contract
         self.step = round(config.detection.step_s * contract.sample_rate)
+        if not 1 <= self.step <= contract.window_samples:
+            msg = (
+                f"detection.step_s is {config.detection.step_s:g} s: more than 0 and at most the model's window of "
+                f"{contract.window_s:g} s expected"
+            )
+            raise ConfigError(msg)
         self.rules = Rules.of(
             contract.labels,
             threshold=config.detection.threshold,

@@ -36,7 +36,8 @@ def wind(sample_rate: int, seconds: float, rng: np.random.Generator) -> Samples:
     spectrum = np.fft.rfft(rng.normal(size=count))
     hz = np.fft.rfftfreq(count, 1 / sample_rate)
     noise = np.fft.irfft(spectrum / np.maximum(hz, 100.0), count)
-    gusts = np.interp(np.arange(count) / sample_rate, np.arange(seconds + 1), rng.uniform(0.6, 1.4, int(seconds) + 1))
+    knots_s = np.arange(np.ceil(seconds) + 1)
+    gusts = np.interp(np.arange(count) / sample_rate, knots_s, rng.uniform(0.6, 1.4, len(knots_s)))
     noise *= gusts
     return (noise / np.sqrt(np.mean(np.square(noise)))).astype(np.float32)
 

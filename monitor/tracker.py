@@ -1,8 +1,9 @@
 """Scores of overlapping windows -> detections with an onset and an offset.
 
 A label becomes active at its threshold and stays active until its score falls below the threshold less
-the hysteresis. Active windows that touch or overlap are one detection, from the start of the first to
-the end of the last: the sound lies in there. Everything counts samples, so a replay gives the same.
+the hysteresis, or below half the threshold where that is more. Active windows that touch or overlap are
+one detection, from the start of the first to the end of the last: the sound lies in there. Everything
+counts samples, so a replay gives the same.
 """
 
 import uuid
@@ -90,7 +91,7 @@ class Tracker:
             held = None
         threshold = self._rules.thresholds[index]
         if held is not None and held.active:
-            threshold -= self._rules.hysteresis
+            threshold = max(threshold - self._rules.hysteresis, threshold / 2)
         active = score >= threshold
         if held is None:
             if active:

@@ -177,11 +177,18 @@ class Broker:
         until(lambda: answers(self.port), f"mosquitto listens; see {self.folder}/broker.log")
         return self
 
+    def stop(self) -> None:
+        """End it with SIGTERM."""
+        self._end(signal.SIGTERM)
+
     def kill(self) -> None:
-        """End it with SIGKILL."""
+        """End it with SIGKILL. Subscriptions that it was not told of anew since its last message are lost."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            self._process.send_signal(number)
+            self._process.wait(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +262,7 @@ class Supervisor:
         """`address` is a path, or a name that begins with @."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
-        self._socket.setblocking(False)
+        self._socket.setblocking(False)  # noqa: FBT003
         self._told: list[str] = []
         self.environment = {"NOTIFY_SOCKET": address}
 

@@ -131,7 +131,6 @@ def test_the_length_of_blocks_does_not_change_the_samples(suffix: str, block_s: 
     np.testing.assert_array_equal(read(path, block_s), read(path))
 
 
-@pytest.mark.xfail(strict=True, reason="soundfile seeks after each read, and an MP3 decoder starts afresh there")
 def test_the_length_of_blocks_does_not_change_the_samples_of_an_mp3(tmp_path: Path) -> None:
     path = tmp_path / "tone.mp3"
     soundfile.write(path, 0.5 * np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE), RATE)
@@ -202,7 +201,9 @@ def test_text_that_is_named_wav_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [HEADER_SIZE, 12, 20, 36])
 def test_a_wav_of_which_only_the_header_was_written_is_an_error(size: int, tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=r"healthy.wav: (holds no audio|cannot be read as audio: .+)$"):
+    with pytest.raises(
+        RecordingError, match=r"healthy.wav: (holds no audio according to its header|cannot be read as audio: .+)$"
+    ):
         open_recording(cut(wav(tmp_path), size))
 
 
@@ -210,7 +211,9 @@ def test_a_wav_of_which_only_the_header_was_written_is_an_error(size: int, tmp_p
 def test_a_recording_of_no_samples_is_an_error(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"nothing{suffix}"
     soundfile.write(path, np.zeros(0, np.float32), RATE)
-    with pytest.raises(RecordingError, match=f"nothing{suffix}: (holds no audio|cannot be read as audio)"):
+    with pytest.raises(
+        RecordingError, match=f"nothing{suffix}: (holds no audio according to its header|cannot be read as audio)"
+    ):
         open_recording(path)
 
 
@@ -294,7 +297,6 @@ def test_samples_that_are_not_numbers_are_an_error_that_says_where(bad: float, t
     assert [str(e) for e in errors] == [f"{path}: holds samples that are not numbers, the first at 1.250 s"]
 
 
-@pytest.mark.xfail(strict=True, reason="the numbers before the first that is none are dropped with their block")
 def test_what_comes_before_samples_that_are_not_numbers_is_heard_however_long_blocks_are(tmp_path: Path) -> None:
     path, samples = tmp_path / "broken.wav", chirp()
     samples[int(1.25 * RATE)] = np.nan

@@ -121,6 +121,5 @@ def test_the_wind_falls_by_six_decibels_an_octave(sample_rate: int) -> None:
     assert rms(noise.astype(np.float64)) == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.xfail(strict=True, reason="wind makes one gust too few for a length that is no whole number of seconds")
 def test_the_wind_may_blow_for_any_length() -> None:
     assert wind(24_000, 2.5, np.random.default_rng(4)).shape == (60_000,)

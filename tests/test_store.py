@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -258,6 +259,7 @@ def test_a_database_on_a_disk_that_became_read_only_is_refused() -> None:
 def test_records_wait_in_memory_for_a_full_disk_and_are_written_in_order_when_there_is_space(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     if os.geteuid() != 0:
         pytest.skip("not on this system: the right to mount")
     with disk("size=1m") as folder:
@@ -358,14 +360,22 @@ def test_a_time_without_a_microphone_is_lost_and_accounted_for(tmp_path: Path) -
 
 
 def test_one_thread_writes_while_another_reads_and_acknowledges(tmp_path: Path) -> None:
-    store, outbox = opened(tmp_path), Outbox(tmp_path / FILE)
-    taken: list[int] = []
-    for number in range(30):
+    store, taken = opened(tmp_path), list[int]()
+
+    def send() -> None:
+        outbox = Outbox(tmp_path / FILE)
+        while len(taken) < 100:
+            rows = outbox.after(taken[-1] if taken else 0, 7)
+            outbox.acknowledge([row.sequence for row in rows])
+            taken.extend(row.sequence for row in rows)
+        outbox.close()
+
+    sending = threading.Thread(target=send, daemon=True)
+    sending.start()
+    for number in range(100):
         store.add(built(number))
-        rows = outbox.after(0, 1) if number % 2 else []
-        outbox.acknowledge([row.sequence for row in rows])
-        taken += [row.sequence for row in rows]
-    assert taken == list(range(1, 16))
-    assert sequences(tmp_path) == list(range(16, 31))
-    outbox.close()
+    sending.join(20)
+    assert taken == list(range(1, 101))
+    assert sequences(tmp_path) == []
+    assert len(kept(tmp_path)["detections"]) == 100
     store.close()

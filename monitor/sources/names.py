@@ -38,8 +38,8 @@ def start_time(name: str, comment: str, zone: tzinfo | None) -> datetime | None:
 
 def read_zone(text: str) -> tzinfo:
     """A time zone from `UTC`, `+02:00` or `Europe/Berlin`. ConfigError for anything else."""
-    if re.fullmatch(r"[+-]\d\d:?\d\d", text):
-        return _offset(text[:3], text[-2:]) or UTC
+    if re.fullmatch(r"[+-]\d\d:?[0-5]\d", text) and (offset := _offset(text[:3], text[-2:])):
+        return offset
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError) as error:

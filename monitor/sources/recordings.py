@@ -59,14 +59,14 @@ def open_recording(path: Path, zone: tzinfo | None = None, block_s: float = BLOC
     breaks off or samples are not numbers.
     """
     try:
-        file = soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
+        file = _Forward(os.fsencode(path))  # a name need not be UTF-8
     except (soundfile.LibsndfileError, OSError) as error:
         msg = f"{path}: cannot be read as audio: {_reason(error)}"
         raise RecordingError(msg) from error
     rate, lowest, highest = file.samplerate, *RATES_HZ
     if file.frames == 0 or not lowest <= rate <= highest:
         file.close()
-        msg = f"{path}: holds no audio"
+        msg = f"{path}: holds no audio according to its header"
         if not lowest <= rate <= highest:
             msg = f"{path}: sample rate of {rate} Hz: {lowest} to {highest} Hz expected"
         raise RecordingError(msg)
@@ -98,6 +98,13 @@ def paced(
         yield block
 
 
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """Reads from front to back: SoundFile seeks after each read, where an MP3 decoder starts afresh and others fail."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _blocks(file: soundfile.SoundFile, path: Path, size: int) -> Iterator[Block]:
     position = 0
     with file:
@@ -111,7 +118,10 @@ def _blocks(file: soundfile.SoundFile, path: Path, size: int) -> Iterator[Block]
                 break
             mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
             if not np.isfinite(mono).all():
-                first = position + int(np.flatnonzero(~np.isfinite(mono))[0])
+                numbers = int(np.flatnonzero(~np.isfinite(mono))[0])
+                first = position + numbers
+                if numbers:
+                    yield Block(position, mono[:numbers])
                 msg = f"{path}: holds samples that are not numbers, the first at {first / file.samplerate:.3f} s"
                 raise RecordingError(msg)
             yield Block(position, mono)

@@ -1,0 +1,388 @@
+"""The publisher against real brokers: slow, refusing, killed, encrypted, old."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import need
+from rigs import (
+    STATION,
+    Broker,
+    Daemon,
+    Subscriber,
+    answers,
+    configure,
+    free_port,
+    kept,
+    recordings,
+    required,
+    retained_status,
+    song,
+    until,
+)
+from test_store import built, opened, sequences
+
+from monitor.config import Mqtt
+from monitor.errors import BrokerError
+from monitor.messages import EffortMessage, StatusMessage
+from monitor.sinks.mqtt import Publisher, Station
+from monitor.sinks.store import FILE
+
+ONLINE = StatusMessage(
+    station=STATION, state="online", version="0", started_utc="2026-05-01T12:00:00.000Z", model="starter"
+)
+OFFLINE = StatusMessage(
+    station=STATION, state="offline", version="0", started_utc="2026-05-01T12:00:00.000Z", model="starter"
+)
+
+
+def effort(sequence: int) -> EffortMessage:
+    """An account of five seconds."""
+    return EffortMessage(
+        id=f"effort-{sequence}",
+        station=STATION,
+        sequence=sequence,
+        recording="garden.wav",
+        start_utc=None,
+        end_utc=None,
+        clock_quality="unknown",
+        start_s=0.0,
+        end_s=5.0,
+        heard_s=5.0,
+        lost_s=0.0,
+        model="starter",
+    )
+
+
+def filled(folder: Path, count: int) -> Path:
+    """A store with so many detections to send."""
+    store = opened(folder, 10_000)
+    for number in range(count):
+        store.add(built(number))
+    store.close()
+    return folder
+
+
+@contextmanager
+def publishing(store: Path, settings: Mqtt) -> Iterator[Publisher]:
+    """A publisher at work on what a store has to send."""
+    publisher = Publisher(settings, Station(ONLINE, OFFLINE), store / FILE)
+    publisher.start()
+    try:
+        yield publisher
+    finally:
+        publisher.close(2.0)
+
+
+def at(port: int, username: str | None = None, password_file: Path | None = None) -> Mqtt:
+    """Settings for a broker on this machine."""
+    return Mqtt(
+        host="127.0.0.1", port=port, username=username, password_file=str(password_file) if password_file else None
+    )
+
+
+class Wire:
+    """A line to a broker on which the way back can be held up, and which can be cut."""
+
+    def __init__(self, port: int) -> None:
+        self._broker = port
+        self._open = threading.Event()
+        self._open.set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._ends: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self) -> None:
+        """Let nothing more come back from the broker."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """Let it come back."""
+        self._open.set()
+
+    def cut(self) -> None:
+        """Break the connection; what was held up is lost."""
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self._ends.clear()
+
+    def close(self) -> None:
+        """Take the line down."""
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                broker = socket.create_connection(("127.0.0.1", self._broker))
+                self._ends += [client, broker]
+                threading.Thread(target=self._forward, args=(client, broker, None), daemon=True).start()
+                threading.Thread(target=self._forward, args=(broker, client, self._open), daemon=True).start()
+
+    @staticmethod
+    def _forward(source: socket.socket, target: socket.socket, gate: threading.Event | None) -> None:
+        with suppress(OSError):
+            while content := source.recv(65536):
+                if gate is not None:
+                    gate.wait()
+                target.sendall(content)
+
+
+@pytest.fixture
+def wire(broker: Broker) -> Iterator[Wire]:
+    """A line to the broker."""
+    line = Wire(broker.port)
+    yield line
+    line.release()
+    line.close()
+
+
+def test_every_message_arrives_in_order_and_the_station_says_online_and_offline(
+    broker: Broker, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    store = filled(tmp_path / "store", 300)
+    sent = [row["payload"] for row in kept(store)["outbox"]]
+    with publishing(store, at(broker.port)):
+        until(lambda: sequences(store) == [], "an empty outbox")
+        until(lambda: len(subscriber.records()) == 300, "all messages")
+    assert [message.payload for message in subscriber.records()] == sent
+    assert {message.topic for message in subscriber.records()} == {f"dawnchorus/{STATION}/detections"}
+    until(lambda: subscriber.states() == ["online", "offline"], "both states")
+    assert retained_status(broker.port, tmp_path / "late") == ["offline"]
+
+
+def test_who_comes_later_is_told_that_the_station_is_online(broker: Broker, tmp_path: Path) -> None:
+    store = filled(tmp_path / "store", 1)
+    with publishing(store, at(broker.port)):
+        until(lambda: sequences(store) == [], "an empty outbox")
+        assert retained_status(broker.port, tmp_path / "late") == ["online"]
+
+
+def test_a_message_leaves_the_outbox_only_when_the_broker_has_acknowledged_it(
+    wire: Wire, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    store = filled(tmp_path / "store", 0)
+    with publishing(store, at(wire.port)) as publisher:
+        until(lambda: "online" in subscriber.states(), "the connection")
+        until(lambda: publisher._connected, "the publisher knows of it")
+        wire.hold()
+        writer = opened(store)
+        writer.add(built(7))
+        writer.close()
+        publisher.wake()
+        until(subscriber.records, "the broker has the message and passed it on")
+        assert sequences(store) == [1]
+        wire.release()
+        until(lambda: sequences(store) == [], "an empty outbox")
+    assert len(subscriber.records()) == 1
+
+
+def test_a_message_whose_acknowledgement_was_lost_is_sent_again_and_can_be_recognised(
+    wire: Wire, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    store = filled(tmp_path / "store", 0)
+    with publishing(store, at(wire.port)) as publisher:
+        until(lambda: publisher._connected, "the connection")
+        wire.hold()
+        writer = opened(store)
+        writer.add(built(7))
+        writer.close()
+        publisher.wake()
+        until(subscriber.records, "the broker has the message")
+        wire.cut()
+        wire.release()
+        until(lambda: sequences(store) == [], "an empty outbox")
+    assert len({message.payload for message in subscriber.records()}) == 1
+
+
+def test_a_publisher_that_dies_before_the_acknowledgement_leaves_the_message_to_the_next_one(
+    wire: Wire, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    store = filled(tmp_path / "store", 0)
+    with publishing(store, at(wire.port)) as publisher:
+        until(lambda: publisher._connected, "the connection")
+        wire.hold()
+        writer = opened(store)
+        writer.add(built(7))
+        writer.close()
+        publisher.wake()
+        until(subscriber.records, "the broker has the message")
+    assert sequences(store) == [1]
+    wire.cut()
+    wire.release()
+    with publishing(store, at(wire.port)):
+        until(lambda: sequences(store) == [], "an empty outbox")
+    assert len({message.payload for message in subscriber.records()}) == 1
+
+
+def test_a_message_that_the_broker_does_not_allow_stays_in_the_outbox_and_others_leave_it(
+    new_broker: Callable[..., Broker],
+    new_subscriber: Callable[..., Subscriber],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rules = tmp_path / "acl"
+    allowed = ["effort", "status"]
+    rules.write_text(
+        "topic read dawnchorus/#\n" + "".join(f"topic write dawnchorus/{STATION}/{level}\n" for level in allowed),
+        encoding="utf-8",
+    )
+    broker = new_broker(f"acl_file {rules}")
+    subscriber = new_subscriber(broker.port)
+    store = opened(tmp_path / "store")
+    store.add(built(1))
+    store.add(effort)
+    store.add(built(2))
+    store.close()
+    with publishing(tmp_path / "store", at(broker.port)):
+        until(lambda: sequences(tmp_path / "store") == [1, 3], "the account has left")
+        until(lambda: caplog.text.count("it stays in the outbox") >= 2, "both refusals are logged")
+    assert sequences(tmp_path / "store") == [1, 3]
+    assert "broker refused message 1: Not authorized; it stays in the outbox" in caplog.text
+    assert [message.level for message in subscriber.records()] == ["effort"]
+
+
+@pytest.fixture
+def guarded_broker(new_broker: Callable[..., Broker], tmp_path: Path) -> Broker:
+    """A broker that lets in a user named station, whose password is `wren song`."""
+    need("mosquitto_passwd")
+    passwords = tmp_path / "passwords"
+    subprocess.run([required("mosquitto_passwd"), "-b", "-c", str(passwords), "station", "wren song"], check=True)
+    return new_broker("allow_anonymous false", f"password_file {passwords}")
+
+
+@pytest.mark.parametrize("content", ["wren song", "wren song\n", "wren song\nwhat stands below is no password\n"])
+def test_the_password_is_the_first_line_of_a_file(content: str, guarded_broker: Broker, tmp_path: Path) -> None:
+    store, password = filled(tmp_path / "store", 3), tmp_path / "password"
+    password.write_text(content, encoding="utf-8")
+    with publishing(store, at(guarded_broker.port, "station", password)):
+        until(lambda: sequences(store) == [], "an empty outbox")
+
+
+def test_with_a_wrong_password_the_messages_stay_and_the_log_says_why_once(
+    guarded_broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, password = filled(tmp_path / "store", 3), tmp_path / "password"
+    password.write_text("robin song\n", encoding="utf-8")
+    log = guarded_broker.folder / "broker.log"
+    with publishing(store, at(guarded_broker.port, "station", password)):
+        until(lambda: "no connection" in caplog.text, "the log says so")
+        until(lambda: log.read_text(encoding="utf-8").count("not authorised") >= 2, "it is tried again")
+    assert sequences(store) == [1, 2, 3]
+    assert caplog.text.count("no connection to a broker") == 1
+    assert f"127.0.0.1:{guarded_broker.port}: Not authorized" in caplog.text
+    assert "3 messages wait in the outbox for the next start" in caplog.text
+
+
+def test_a_password_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    missing = tmp_path / "password"
+    with pytest.raises(BrokerError, match=rf"^mqtt: {missing}: No such file or directory$"):
+        Publisher(at(1883, "station", missing), Station(ONLINE, OFFLINE), tmp_path / FILE)
+
+
+def test_a_certificate_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    missing = tmp_path / "ca.pem"
+    with pytest.raises(BrokerError, match=rf"^mqtt: {missing}: No such file or directory$"):
+        Publisher(Mqtt(tls=True, ca_file=str(missing)), Station(ONLINE, OFFLINE), tmp_path / FILE)
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """A certificate for 127.0.0.1 that vouches for itself; the key lies beside it as .key."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "1", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / f"{name}.pem"
+
+
+def test_over_tls_messages_go_only_to_a_broker_whose_certificate_is_vouched_for(
+    new_broker: Callable[..., Broker], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    need("openssl")
+    own, foreign = certificate(tmp_path, "own"), certificate(tmp_path, "foreign")
+    broker = new_broker(f"certfile {own}", f"keyfile {own.with_suffix('.key')}")
+    store = filled(tmp_path / "store", 3)
+    with publishing(store, Mqtt(host="127.0.0.1", port=broker.port, tls=True, ca_file=str(foreign))):
+        until(lambda: "no connection to a broker" in caplog.text, "the log says so")
+    assert sequences(store) == [1, 2, 3]
+    with publishing(store, Mqtt(host="127.0.0.1", port=broker.port, tls=True, ca_file=str(own))):
+        until(lambda: sequences(store) == [], "an empty outbox")
+
+
+def test_a_broker_that_comes_later_receives_what_waited(
+    new_broker: Callable[..., Broker], new_subscriber: Callable[..., Subscriber], tmp_path: Path
+) -> None:
+    broker = new_broker()
+    subscriber = new_subscriber(broker.port)
+    broker.stop()
+    store = filled(tmp_path / "store", 3)
+    with publishing(store, at(broker.port)):
+        assert sequences(store) == [1, 2, 3]
+        broker.start()
+        until(lambda: sequences(store) == [], "an empty outbox")
+    until(lambda: len(subscriber.records()) == 3, "all messages")
+
+
+def test_the_broker_says_offline_when_the_daemon_is_killed(
+    broker: Broker, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    config = configure(tmp_path, recordings(song(tmp_path / "song.wav"), speed=0.1), broker.port)
+    with Daemon(config) as daemon:
+        until(lambda: subscriber.states() == ["online"], "the station is online")
+        daemon.process.kill()
+        until(lambda: subscriber.states() == ["online", "offline"], "the last will")
+    assert retained_status(broker.port, tmp_path / "late") == ["offline"]
+
+
+@pytest.fixture
+def old_broker(tmp_path: Path) -> Iterator[int]:
+    """The port of a broker that speaks MQTT 3.1.1 only: amqtt, as the demonstration starts it."""
+    port = free_port()
+    settings = {
+        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+    }
+    path = tmp_path / "amqtt.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with (tmp_path / "amqtt.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(path)],
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"HOME": str(tmp_path)},
+        )
+    until(lambda: answers(port), f"amqtt listens; see {tmp_path}/amqtt.log")
+    yield port
+    process.kill()
+    process.wait()
+
+
+def test_a_broker_that_knows_only_the_old_protocol_receives_everything(
+    old_broker: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    need("mosquitto_sub")
+    store = filled(tmp_path / "store", 60)
+    sent = [row["payload"] for row in kept(store)["outbox"]]
+    subscriber = Subscriber(old_broker, tmp_path / "subscriber")
+    try:
+        with publishing(store, at(old_broker)):
+            until(lambda: sequences(store) == [], "an empty outbox")
+            until(lambda: len(subscriber.records()) == 60, "all messages")
+        assert "falling back to 3.1.1" in caplog.text
+        assert [message.payload for message in subscriber.records()] == sent
+        until(lambda: subscriber.states() == ["online", "offline"], "both states")
+    finally:
+        subscriber.close()
