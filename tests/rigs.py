@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -80,7 +81,7 @@ def song(path: Path, begin_s: float = 4.0, end_s: float = 11.0) -> Path:
     return path
 
 
-def configure(folder: Path, source: dict[str, Any], port: int, **others: Any) -> Path:  # noqa: ANN401
+def configure(folder: Path, source: dict[str, Any], port: int, /, **others: Any) -> Path:  # noqa: ANN401
     """A configuration file; the store is the folder `store` beside it."""
     settings = {
         "station": STATION,
@@ -177,12 +178,21 @@ class Broker:
         until(lambda: answers(self.port), f"mosquitto listens; see {self.folder}/broker.log")
         return self
 
+    def said(self) -> str:
+        """Its log so far."""
+        return (self.folder / "broker.log").read_text(encoding="utf-8")
+
+    def reload(self) -> None:
+        """Read the access rules again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """End it with SIGTERM."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it with SIGKILL. Subscriptions that it was not told of anew since its last message are lost."""
+        """End it with SIGKILL: subscriptions made since the last message are forgotten."""
         self._end(signal.SIGKILL)
 
     def _end(self, number: signal.Signals) -> None:
@@ -262,17 +272,14 @@ class Supervisor:
         """`address` is a path, or a name that begins with @."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
-        self._socket.setblocking(False)  # noqa: FBT003
         self._told: list[str] = []
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
         self.environment = {"NOTIFY_SOCKET": address}
 
     def told(self) -> list[str]:
         """All notifications so far, each a text of lines."""
-        while True:
-            try:
-                self._told.append(self._socket.recv(65536).decode())
-            except BlockingIOError:
-                return self._told
+        return list(self._told)
 
     def heard(self, text: str) -> int:
         """How many notifications say this."""
@@ -280,7 +287,14 @@ class Supervisor:
 
     def close(self) -> None:
         """Listen no more."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._reading.join(5)
         self._socket.close()
+
+    def _read(self) -> None:
+        """Take what comes at once: the queue of such a socket is short, and who tells waits for a place in it."""
+        while told := self._socket.recv(65536):
+            self._told.append(told.decode())
 
 
 @contextmanager
@@ -371,9 +385,9 @@ class SoundServer:
             process.wait()
 
 
-def noise(path: Path, seconds: float = 3.0, silence_s: float = 1.5) -> Samples:
-    """Write 16-bit noise after a silence, for PulseAudio may alter the beginning; return the noise, shape (n,)."""
-    samples = np.random.default_rng(7).integers(-20_000, 20_000, round(seconds * RATE), dtype=np.int16)
-    silence = np.zeros(round(silence_s * RATE), np.int16)
-    soundfile.write(path, np.concatenate([silence, samples]), RATE, subtype="PCM_16")
+def noise(path: Path) -> Samples:
+    """Write 3 s of 16-bit noise between silences, for PulseAudio may alter the beginning; return it, shape (n,)."""
+    samples = np.random.default_rng(7).integers(-20_000, 20_000, 3 * RATE, dtype=np.int16)
+    before, after = np.zeros(3 * RATE // 2, np.int16), np.zeros(RATE // 2, np.int16)
+    soundfile.write(path, np.concatenate([before, samples, after]), RATE, subtype="PCM_16")
     return (samples / 32_768).astype(np.float32)

@@ -152,7 +152,9 @@ def test_check_prints_what_is_in_force_and_that_is_a_configuration(written: Call
 
 def test_check_prints_names_as_they_are_written(written: Callable[[str], Path]) -> None:
     device = "hw:100:0 [/x] [red] :bird: a\\[b]"
-    result = dawnchorus("config", "check", "-c", written(yaml.safe_dump({"source": {"kind": "microphone"} | {"device": device}})))
+    result = dawnchorus(
+        "config", "check", "-c", written(yaml.safe_dump({"source": {"kind": "microphone"} | {"device": device}}))
+    )
     assert result.returncode == 0
     assert yaml.safe_load(result.stdout)["source"]["device"] == device
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,7 +34,7 @@ from test_store import built, opened, sequences
 from monitor.config import Mqtt
 from monitor.errors import BrokerError
 from monitor.messages import EffortMessage, StatusMessage
-from monitor.sinks.mqtt import Publisher, Station
+from monitor.sinks.mqtt import REFUSED_WAIT_S, Publisher, Station
 from monitor.sinks.store import FILE
 
 ONLINE = StatusMessage(
@@ -72,9 +73,9 @@ def filled(folder: Path, count: int) -> Path:
 
 
 @contextmanager
-def publishing(store: Path, settings: Mqtt) -> Iterator[Publisher]:
+def publishing(store: Path, settings: Mqtt, monotonic: Callable[[], float] = time.monotonic) -> Iterator[Publisher]:
     """A publisher at work on what a store has to send."""
-    publisher = Publisher(settings, Station(ONLINE, OFFLINE), store / FILE)
+    publisher = Publisher(settings, Station(ONLINE, OFFLINE), store / FILE, monotonic)
     publisher.start()
     try:
         yield publisher
@@ -227,19 +228,20 @@ def test_a_publisher_that_dies_before_the_acknowledgement_leaves_the_message_to_
     assert len({message.payload for message in subscriber.records()}) == 1
 
 
+def rules(path: Path, *levels: str) -> Path:
+    """Access rules: the station may publish under these levels only."""
+    writable = [f"topic write dawnchorus/{STATION}/{level}" for level in levels]
+    path.write_text("\n".join(["topic read dawnchorus/#", *writable, ""]), encoding="utf-8")
+    return path
+
+
 def test_a_message_that_the_broker_does_not_allow_stays_in_the_outbox_and_others_leave_it(
     new_broker: Callable[..., Broker],
     new_subscriber: Callable[..., Subscriber],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    rules = tmp_path / "acl"
-    allowed = ["effort", "status"]
-    rules.write_text(
-        "topic read dawnchorus/#\n" + "".join(f"topic write dawnchorus/{STATION}/{level}\n" for level in allowed),
-        encoding="utf-8",
-    )
-    broker = new_broker(f"acl_file {rules}")
+    broker = new_broker(f"acl_file {rules(tmp_path / 'acl', 'effort', 'status')}")
     subscriber = new_subscriber(broker.port)
     store = opened(tmp_path / "store")
     store.add(built(1))
@@ -252,6 +254,26 @@ def test_a_message_that_the_broker_does_not_allow_stays_in_the_outbox_and_others
     assert sequences(tmp_path / "store") == [1, 3]
     assert "broker refused message 1: Not authorized; it stays in the outbox" in caplog.text
     assert [message.level for message in subscriber.records()] == ["effort"]
+
+
+def test_a_message_that_was_refused_is_offered_again_after_a_while(
+    new_broker: Callable[..., Broker],
+    new_subscriber: Callable[..., Subscriber],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker = new_broker(f"acl_file {rules(tmp_path / 'acl', 'status')}")
+    subscriber = new_subscriber(broker.port)
+    store, skipped_s = filled(tmp_path / "store", 2), [0.0]
+    with publishing(store, at(broker.port), lambda: time.monotonic() + skipped_s[0]):
+        until(lambda: caplog.text.count("it stays in the outbox") == 2, "both are refused")
+        rules(tmp_path / "acl", "status", "detections")
+        broker.reload()
+        until(lambda: "Reloading config" in broker.said(), "the new rules are read")
+        skipped_s[0] = REFUSED_WAIT_S
+        until(lambda: sequences(store) == [], "an empty outbox")
+    until(lambda: len(subscriber.records()) == 2, "both messages")
+    assert [message.content["sequence"] for message in subscriber.records()] == [1, 2]
 
 
 @pytest.fixture
@@ -276,10 +298,9 @@ def test_with_a_wrong_password_the_messages_stay_and_the_log_says_why_once(
 ) -> None:
     store, password = filled(tmp_path / "store", 3), tmp_path / "password"
     password.write_text("robin song\n", encoding="utf-8")
-    log = guarded_broker.folder / "broker.log"
     with publishing(store, at(guarded_broker.port, "station", password)):
         until(lambda: "no connection" in caplog.text, "the log says so")
-        until(lambda: log.read_text(encoding="utf-8").count("not authorised") >= 2, "it is tried again")
+        until(lambda: guarded_broker.said().count("not authorised") >= 2, "it is tried again")
     assert sequences(store) == [1, 2, 3]
     assert caplog.text.count("no connection to a broker") == 1
     assert f"127.0.0.1:{guarded_broker.port}: Not authorized" in caplog.text

@@ -201,9 +201,7 @@ def test_text_that_is_named_wav_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [HEADER_SIZE, 12, 20, 36])
 def test_a_wav_of_which_only_the_header_was_written_is_an_error(size: int, tmp_path: Path) -> None:
-    with pytest.raises(
-        RecordingError, match=r"healthy.wav: (holds no audio.+|cannot be read as audio: .+)$"
-    ):
+    with pytest.raises(RecordingError, match=r"healthy.wav: (holds no audio.+|cannot be read as audio: .+)$"):
         open_recording(cut(wav(tmp_path), size))
 
 
@@ -211,9 +209,7 @@ def test_a_wav_of_which_only_the_header_was_written_is_an_error(size: int, tmp_p
 def test_a_recording_of_no_samples_is_an_error(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"nothing{suffix}"
     soundfile.write(path, np.zeros(0, np.float32), RATE)
-    with pytest.raises(
-        RecordingError, match=f"nothing{suffix}: (holds no audio.+|cannot be read as audio)"
-    ):
+    with pytest.raises(RecordingError, match=f"nothing{suffix}: (holds no audio.+|cannot be read as audio)"):
         open_recording(path)
 
 

@@ -105,6 +105,9 @@ class JsonRows:
         file.write(json.dumps({column: getattr(row, column) for column in COLUMNS}, ensure_ascii=False) + "\n")
 
 
+_BLANKS = str.maketrans("\t\n\r", "   ")
+
+
 class RavenRows:
     """A selection table of Raven Pro over all files: Begin Time counts through all of them, also empty ones."""
 
@@ -124,7 +127,7 @@ class RavenRows:
         cells: list[Any] = [self._selection, "Spectrogram 1", 1]
         cells += [f"{file_offset_s + row.onset_s:.3f}", f"{file_offset_s + row.offset_s:.3f}", *self._band_hz]
         cells += [row.common_name, row.scientific_name, row.confidence, row.file, row.onset_s]
-        file.write("\t".join(str(cell).replace("\t", " ") for cell in cells) + "\n")
+        file.write("\t".join(str(cell).translate(_BLANKS) for cell in cells) + "\n")
 
 
 class Table:

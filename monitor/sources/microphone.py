@@ -8,12 +8,14 @@ asked for, because its import fails where the system lacks libportaudio.
 
 import atexit
 import logging
+import os
 import queue
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -221,12 +223,24 @@ def _ask(call: Callable[[], T], patience_s: float) -> T:
 
     if all(thread.name != _ASKING for thread in threading.enumerate()):
         asking = threading.Thread(target=ask, name=_ASKING, daemon=True)
-        asking.start()
-        asking.join(patience_s)
+        with _stderr_restored():
+            asking.start()
+            asking.join(patience_s)
     if not answer.done():
         msg = "the sound server does not answer"
         raise MicrophoneError(msg)
     return answer.result()
+
+
+@contextmanager
+def _stderr_restored() -> Iterator[None]:
+    """For sounddevice closes it while PortAudio looks for devices: with a frozen sound server, for ever."""
+    kept = os.dup(2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _sounddevice() -> ModuleType:

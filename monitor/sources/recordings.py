@@ -59,6 +59,7 @@ def open_recording(path: Path, zone: tzinfo | None = None, block_s: float = BLOC
     breaks off or samples are not numbers.
     """
     try:
+        path.open("rb").close()  # says why it cannot be opened; libsndfile only says "System error"
         file = _Forward(os.fsencode(path))  # a name need not be UTF-8
     except (soundfile.LibsndfileError, OSError) as error:
         msg = f"{path}: cannot be read as audio: {_reason(error)}"
