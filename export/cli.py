@@ -47,7 +47,7 @@ def model(
     """
     trained = read_checkpoint(checkpoint)
     manifest = read_manifest(data)
-    metrics: dict[str, Any] = json.loads(evaluation.read_text(encoding="utf-8"))
+    metrics = _figures(evaluation)
     spectra = read_spectra(manifest.recordings, trained.spec, trained.window_samples)
     n_frames = trained.spec.n_frames(trained.window_samples)
     rng = np.random.default_rng(0)
@@ -71,10 +71,18 @@ def model(
     console.print(f"wrote {out}, {out.stat().st_size / 1e6:.2f} MB, and its card {out.with_suffix('.md')}")
 
 
+def _figures(evaluation: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(evaluation.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError) as error:
+        msg = f"evaluation {evaluation} cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise MonitorError(msg) from error
+
+
 def main() -> None:
     """Run the command line; a known failure is one sentence and exit code 1."""
     try:
         app()
-    except (MonitorError, OSError, json.JSONDecodeError) as error:
+    except (MonitorError, OSError) as error:
         err.print(f"dawnchorus-export: {error}", style="red", markup=False)
         raise SystemExit(1) from error

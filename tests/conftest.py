@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from rigs import ROOT, Broker, SoundServer, Subscriber, Supervisor, program, short_folder
+from rigs import ROOT, Broker, SoundServer, Subscriber, Supervisor, short_folder
 
 DATA = Path(os.environ.get("DAWNCHORUS_DATA") or ROOT.parent / "shared" / "data")
 NO_DATA = f"no real recordings in {DATA}: set DAWNCHORUS_DATA to the folder that holds birds/ and negatives/"
@@ -33,13 +33,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-def need(*programs: str) -> None:
-    """Skip, or in CI fail, where the system lacks a program."""
-    missing = [name for name in programs if program(name) is None]
-    if missing:
-        pytest.skip(f"not on this system: {', '.join(missing)}")
-
-
 @pytest.fixture(scope="session")
 def real_recordings() -> Path:
     """The folder of real recordings."""
@@ -51,7 +44,6 @@ def real_recordings() -> Path:
 @pytest.fixture
 def new_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
     """Start a mosquitto with further lines of configuration."""
-    need("mosquitto", "mosquitto_sub")
     started: list[Broker] = []
 
     def start(*settings: str) -> Broker:
@@ -72,7 +64,6 @@ def broker(new_broker: Callable[..., Broker]) -> Broker:
 @pytest.fixture
 def new_subscriber(tmp_path: Path) -> Iterator[Callable[..., Subscriber]]:
     """Subscribe at a port, with further options of mosquitto_sub."""
-    need("mosquitto_sub")
     subscribed: list[Subscriber] = []
 
     def subscribe(port: int, *options: str) -> Subscriber:
@@ -102,10 +93,12 @@ def supervisor() -> Iterator[Supervisor]:
 @pytest.fixture
 def sound_server() -> Iterator[SoundServer]:
     """A sound server with a wall and a microphone before it."""
-    need("pulseaudio", "pactl", "paplay", "parec")
     if ctypes.util.find_library("portaudio") is None:
         pytest.skip("not on this system: libportaudio2")
     with short_folder() as folder:
         server = SoundServer(folder)
-        yield server
-        server.close()
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()

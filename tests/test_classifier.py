@@ -120,7 +120,9 @@ def _clipped(size: int) -> Samples:
 
 
 def _click(size: int) -> Samples:
-    return np.eye(1, size, size // 2, dtype=np.float32)[0]
+    samples = np.zeros(size, np.float32)
+    samples[size // 2] = 1
+    return samples
 
 
 def _offset(size: int) -> Samples:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from rigs import (
+    LONGEST_STOP_S,
     STATION,
     TABLES,
     Broker,
@@ -129,7 +130,7 @@ def test_a_signal_finishes_what_is_heard_and_ends_the_daemon_in_time(
     with Daemon(configure(tmp_path, playing, broker.port), supervisor.environment) as daemon:
         until(lambda: supervisor.heard("listening to") >= 3, "three windows, full of song")
         assert kept(tmp_path / "store")["detections"] == []
-        assert daemon.stop(5.0) == 0, daemon.said()
+        assert daemon.stop(LONGEST_STOP_S) == 0, daemon.said()
     tables = kept(tmp_path / "store")
     assert [row["common_name"] for row in tables["detections"]] == ["Great Tit"]
     assert tables["detections"][0]["offset_s"] <= tables["effort"][0]["end_s"] < 22

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from rigs import (
+    LONGEST_STOP_S,
     RATE,
     Broker,
     Daemon,
@@ -21,6 +22,7 @@ from rigs import (
     Supervisor,
     configure,
     kept,
+    need_root,
     noise,
     run,
     short_folder,
@@ -33,7 +35,6 @@ from monitor.records import Samples
 from monitor.sources.microphone import Device, choose_device
 
 MICROPHONE = {"kind": "microphone", "device": "mic", "sample_rate": RATE}
-LONGEST_STOP_S = 5.0
 
 RECORD = """
 import sys, threading
@@ -102,16 +103,11 @@ def recording(folder: Path, environment: dict[str, str]) -> Iterator[Recorder]:
 
 
 @contextmanager
-def without_sound(asoundrc: str = "") -> Iterator[dict[str, str]]:
-    """The environment of a machine that has no sound card and no sound server, only what ALSA is told."""
+def without_sound_server(asoundrc: str = "") -> Iterator[dict[str, str]]:
+    """The environment of a user who has no sound server, only what ALSA is told."""
     with short_folder() as folder:
-        (folder / "asound.conf").write_text(asoundrc, encoding="utf-8")
-        yield {
-            "HOME": str(folder),
-            "XDG_RUNTIME_DIR": str(folder),
-            "PULSE_SERVER": f"unix:{folder}/nobody",
-            "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
-        }
+        (folder / ".asoundrc").write_text(asoundrc, encoding="utf-8")
+        yield {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "PULSE_SERVER": f"unix:{folder}/nobody"}
 
 
 def time_of(text: str) -> datetime:
@@ -145,7 +141,7 @@ def test_a_microphone_that_is_unplugged_is_an_error_and_what_was_heard_stays(
 def test_a_device_that_is_faster_than_sound_is_no_microphone(sound_server: SoundServer, tmp_path: Path) -> None:
     del sound_server  # only to know that PortAudio is there
     with (
-        without_sound("pcm.mic { type null hint { show on description 'nothing' } }") as environment,
+        without_sound_server("pcm.mic { type null hint { show on description nothing } }") as environment,
         recording(tmp_path, environment) as recorder,
     ):
         recorder.announced()
@@ -155,7 +151,7 @@ def test_a_device_that_is_faster_than_sound_is_no_microphone(sound_server: Sound
 def test_the_daemon_hears_a_song_before_and_after_the_microphone_was_unplugged(
     sound_server: SoundServer, broker: Broker, subscriber: Subscriber, supervisor: Supervisor, tmp_path: Path
 ) -> None:
-    tit = song(tmp_path / "song.wav")
+    tit = song(tmp_path / "song.wav", 4, 8.5)
     config = configure(tmp_path, MICROPHONE, broker.port)
     with Daemon(config, sound_server.environment | supervisor.environment) as daemon:
         until(lambda: supervisor.heard("listening to mic"), "the first window")
@@ -172,17 +168,17 @@ def test_the_daemon_hears_a_song_before_and_after_the_microphone_was_unplugged(
     tables = kept(tmp_path / "store")
     assert [row["common_name"] for row in tables["detections"]] == ["Great Tit", "Great Tit"]
     before, outage, after = sorted(tables["effort"], key=lambda row: str(row["start_utc"]))
-    assert before["heard_s"] > 7
+    assert before["heard_s"] > 4
     assert (outage["heard_s"], outage["start_s"], outage["end_s"]) == (0, 0, outage["lost_s"])
     assert outage["lost_s"] >= 5
-    assert after["heard_s"] > 7
+    assert after["heard_s"] > 4
     for earlier, later in ((before, outage), (outage, after)):
         between = time_of(later["start_utc"]) - time_of(earlier["end_utc"])
         assert abs(between.total_seconds()) < 2, "every second is accounted for"
     first, second = (time_of(row["onset_utc"]) for row in tables["detections"])
     assert first < time_of(outage["start_utc"]) < time_of(outage["end_utc"]) < second
     assert tables["outbox"] == []
-    assert len(subscriber.records()) == 5
+    until(lambda: len(subscriber.records()) == 5, "all messages")
 
 
 def test_the_daemon_survives_a_sound_server_that_freezes_and_ends_in_time_while_it_is_frozen(
@@ -220,14 +216,18 @@ def test_without_any_device_the_command_says_so_and_the_daemon_waits(
     sound_server: SoundServer, broker: Broker, subscriber: Subscriber, supervisor: Supervisor, tmp_path: Path
 ) -> None:
     del sound_server  # only to know that PortAudio is there
-    with without_sound() as environment:
+    if any(Path("/dev/snd").glob("pcm*c")):
+        pytest.skip("not on this system: the lack of a sound card")
+    with without_sound_server() as environment:
         ended = run("devices", environment=environment)
         assert ended.returncode == 1
         assert ended.stderr == "no sound input on this machine: plug one in, or look at the sound server\n"
 
         config = configure(tmp_path, {"kind": "microphone"}, broker.port)
         with Daemon(config, environment | supervisor.environment) as daemon:
-            until(lambda: supervisor.heard("WATCHDOG=1\nSTATUS=no audio: no microphone; inputs: none at all") >= 2, "2x")
+            until(
+                lambda: supervisor.heard("WATCHDOG=1\nSTATUS=no audio: no microphone; inputs: none at all") >= 2, "2x"
+            )
             assert subscriber.states() == ["online"]
             assert daemon.stop(LONGEST_STOP_S) == 0, daemon.said()
         assert daemon.said().count("no microphone; inputs: none at all; looking for it again and again") == 1
@@ -241,8 +241,7 @@ def test_without_any_device_the_command_says_so_and_the_daemon_waits(
 
 def test_without_portaudio_the_command_says_what_to_install(sound_server: SoundServer) -> None:
     del sound_server  # only to know that PortAudio is there, so that it can be hidden
-    if os.geteuid() != 0:
-        pytest.skip("not on this system: the right to mount")
+    need_root()
     cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
     library = next(line.split(" => ")[1] for line in cache.splitlines() if "libportaudio.so.2" in line)
     command = 'mount --bind /dev/null "$0" && exec "$@"'
@@ -254,8 +253,7 @@ def test_without_portaudio_the_command_says_what_to_install(sound_server: SoundS
     )
     assert ended.returncode == 1
     assert ended.stderr == (
-        "dawnchorus: no PortAudio library on this system: install it, on Debian with "
-        "`apt-get install libportaudio2`\n"
+        "dawnchorus: no PortAudio library on this system: install it, on Debian with `apt-get install libportaudio2`\n"
     )
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import need
 from rigs import (
     STATION,
     Broker,
@@ -279,7 +278,6 @@ def test_a_message_that_was_refused_is_offered_again_after_a_while(
 @pytest.fixture
 def guarded_broker(new_broker: Callable[..., Broker], tmp_path: Path) -> Broker:
     """A broker that lets in a user named station, whose password is `wren song`."""
-    need("mosquitto_passwd")
     passwords = tmp_path / "passwords"
     subprocess.run([required("mosquitto_passwd"), "-b", "-c", str(passwords), "station", "wren song"], check=True)
     return new_broker("allow_anonymous false", f"password_file {passwords}")
@@ -321,7 +319,16 @@ def test_a_certificate_file_that_is_not_there_stops_the_start(tmp_path: Path) ->
 
 def certificate(folder: Path, name: str) -> Path:
     """A certificate for 127.0.0.1 that vouches for itself; the key lies beside it as .key."""
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command = [
+        required("openssl"),
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
     command += ["-days", "1", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
     command += ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
     subprocess.run(command, check=True, capture_output=True)
@@ -331,7 +338,6 @@ def certificate(folder: Path, name: str) -> Path:
 def test_over_tls_messages_go_only_to_a_broker_whose_certificate_is_vouched_for(
     new_broker: Callable[..., Broker], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    need("openssl")
     own, foreign = certificate(tmp_path, "own"), certificate(tmp_path, "foreign")
     broker = new_broker(f"certfile {own}", f"keyfile {own.with_suffix('.key')}")
     store = filled(tmp_path / "store", 3)
@@ -384,17 +390,18 @@ def old_broker(tmp_path: Path) -> Iterator[int]:
             stderr=log,
             env=os.environ | {"HOME": str(tmp_path)},
         )
-    until(lambda: answers(port), f"amqtt listens; see {tmp_path}/amqtt.log")
-    yield port
-    process.kill()
-    process.wait()
+    try:
+        until(lambda: answers(port), f"amqtt listens; see {tmp_path}/amqtt.log")
+        yield port
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_broker_that_knows_only_the_old_protocol_receives_everything(
     old_broker: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    need("mosquitto_sub")
     store = filled(tmp_path / "store", 60)
     sent = [row["payload"] for row in kept(store)["outbox"]]
     subscriber = Subscriber(old_broker, tmp_path / "subscriber")

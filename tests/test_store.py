@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rigs import kept, short_folder, until
+from rigs import kept, need_root, short_folder, until
 
 from monitor.clock import Quality, SampleClock
 from monitor.errors import StoreError
@@ -247,8 +247,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence(below: str) 
 
 
 def test_a_database_on_a_disk_that_became_read_only_is_refused() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("not on this system: the right to mount")
+    need_root()
     with disk("size=4m") as folder:
         opened(folder).close()
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
@@ -260,8 +259,7 @@ def test_records_wait_in_memory_for_a_full_disk_and_are_written_in_order_when_th
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    if os.geteuid() != 0:
-        pytest.skip("not on this system: the right to mount")
+    need_root()
     with disk("size=1m") as folder:
         store, outbox = opened(folder / "store"), Outbox(folder / "store" / FILE)
         store.add(built(0))
@@ -286,8 +284,7 @@ def test_records_wait_in_memory_for_a_full_disk_and_are_written_in_order_when_th
 
 
 def test_a_full_disk_is_tried_again_every_few_seconds_while_audio_is_heard() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("not on this system: the right to mount")
+    need_root()
     with disk("size=1m") as folder:
         store = opened(folder / "store")
         fill(folder / "filler")

@@ -40,7 +40,7 @@ TIT = Taxon("Parus major", "Great Tit")
 ROW = Row("garden.wav", 1.5, 4.5, "Parus major", "Great Tit", 0.9876, None, None)
 modest = settings(derandomize=True, deadline=None, max_examples=100)
 
-# Python before 3.13 writes a lone carriage return into CSV without quotes (python/cpython#118350).
+# Python before 3.11.9 and 3.12.3 writes a lone carriage return into CSV without quotes (python/cpython#67044).
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=20)
 seconds = st.integers(0, 10**8).map(lambda milliseconds: milliseconds / 1000)
 times = st.none() | st.just("2026-05-01T04:12:07.250Z")
@@ -218,12 +218,10 @@ def test_a_table_that_cannot_be_written_says_which_and_why_and_leaves_no_part(
 
 
 def test_a_disk_that_fills_up_while_rows_are_written_is_an_error_at_once(tmp_path: Path) -> None:
-    path = _full_disk(tmp_path)
-    written = 0
-    with pytest.raises(StoreError, match="No space left"), Table(path, CsvRows()) as table:
-        for written in range(100_000):  # noqa: B007
-            table.write([ROW], 0.0)
-    assert written < 1000
+    asked = iter(range(100_000))
+    with pytest.raises(StoreError, match="No space left"), Table(_full_disk(tmp_path), CsvRows()) as table:
+        table.write((ROW for _ in asked), 0.0)
+    assert next(asked) < 1000
 
 
 def test_a_name_that_is_not_utf8_comes_back_as_the_bytes_that_it_is(tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ def train_command(
 
 @app.command()
 def evaluate(data: DataOption = DEFAULT_DATA, out: OutOption = DEFAULT_OUT) -> None:
-    """Score every recording with the network that never heard it; write evaluation.json."""
+    """Score every recording with the network that never heard it; write evaluation.json.
+
+    Example: dawnchorus-training evaluate --out build/training
+    """
     manifest = read_manifest(data)
     checkpoints = [(fold, read_checkpoint(checkpoint_path(out, fold))) for fold in manifest.folds]
     spectra = read_spectra(manifest.recordings, SPEC, WINDOW_SAMPLES)
