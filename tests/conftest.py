@@ -101,4 +101,4 @@ def sound_server() -> Iterator[SoundServer]:
             server.start()
             yield server
         finally:
-            server.close()
+            server.stop()

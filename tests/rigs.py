@@ -376,11 +376,11 @@ class SoundServer:
             command, capture_output=True, text=True, check=True, timeout=10, env=os.environ | self.environment
         ).stdout
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End it."""
-        self.thaw()
         self._end(self._drain)
         self._end(self._server)
+        (self.folder / "run" / "native").unlink(missing_ok=True)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._server is not None:

@@ -14,8 +14,8 @@ from scipy.special import expit
 from monitor.classifier import STARTER, Classifier
 from monitor.contract import KEY
 from monitor.errors import ModelError
-from monitor.records import Samples
-from monitor.soundscape import song
+from monitor.records import Samples, Window
+from monitor.soundscape import song, soundscape
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +99,17 @@ def test_the_same_window_has_the_same_scores_in_another_session(bundled: Classif
     bundled.scores(np.zeros_like(window))
     assert np.array_equal(bundled.scores(window), first)
     assert np.array_equal(Classifier().scores(window), first)
+
+
+def test_overlapping_windows_in_a_row_have_the_scores_that_each_has_alone(bundled: Classifier) -> None:
+    rate, size = bundled.contract.sample_rate, bundled.contract.window_samples
+    sound = soundscape(rate)[3 * rate : 9 * rate]
+    starts = [0, rate, 2 * rate, 2 * rate + 7, len(sound) - size, 2 * rate]
+    row = [Window(start, start + size, sound[start : start + size]) for start in starts]
+    found = list(bundled.score(iter(row)))
+    assert [window for window, _scores in found] == row
+    for window, scores in found:
+        assert scores == pytest.approx(bundled.scores(window.samples), abs=1e-5)
 
 
 def test_a_window_is_not_changed_by_scoring_it(bundled: Classifier) -> None:

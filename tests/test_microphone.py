@@ -181,6 +181,21 @@ def test_the_daemon_hears_a_song_before_and_after_the_microphone_was_unplugged(
     until(lambda: len(subscriber.records()) == 5, "all messages")
 
 
+def test_a_microphone_that_comes_after_the_daemon_is_found(
+    sound_server: SoundServer, broker: Broker, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    sound_server.stop()
+    config = configure(tmp_path, MICROPHONE, broker.port)
+    with Daemon(config, sound_server.environment | supervisor.environment) as daemon:
+        until(lambda: supervisor.heard("STATUS=no audio: microphone 'mic': no input fits"), "it looks in vain")
+        sound_server.start()
+        until(lambda: supervisor.heard("listening to mic"), "the first window")
+        assert daemon.stop(LONGEST_STOP_S) == 0, daemon.said()
+    outage, after = sorted(kept(tmp_path / "store")["effort"], key=lambda row: str(row["start_utc"]))
+    assert (outage["heard_s"], after["lost_s"]) == (0, 0)
+    assert after["heard_s"] >= 3
+
+
 def test_the_daemon_survives_a_sound_server_that_freezes_and_ends_in_time_while_it_is_frozen(
     sound_server: SoundServer, broker: Broker, supervisor: Supervisor, tmp_path: Path
 ) -> None:

@@ -6,7 +6,6 @@ PortAudio returns, so each is made in a thread of its own. sounddevice is import
 asked for, because its import fails where the system lacks libportaudio.
 """
 
-import atexit
 import logging
 import os
 import queue
@@ -249,6 +248,4 @@ def _sounddevice() -> ModuleType:
     except OSError as error:
         msg = "no PortAudio library on this system: install it, on Debian with `apt-get install libportaudio2`"
         raise MicrophoneError(msg) from error
-    # With a frozen sound server this would keep the process from ending.
-    atexit.unregister(sounddevice._exit_handler)  # noqa: SLF001
     return sounddevice
