@@ -30,4 +30,14 @@ def write_float(checkpoint: Checkpoint, path: Path) -> None:
         raise RuntimeError(msg)
     path.parent.mkdir(parents=True, exist_ok=True)
     program.save(path)
+    _forget_where_it_was_made(path)
     onnx.checker.check_model(path, full_check=True)
+
+
+def _forget_where_it_was_made(path: Path) -> None:
+    """Take out what the exporter notes of the source code: paths of the machine, and a tenth of the file."""
+    model = onnx.load(path)
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        del part.metadata_props[:]
+    onnx.save(model, path)
