@@ -18,9 +18,8 @@ from monitor.contract import Calibration, Contract, Label, LogMel, Output, Parit
 from monitor.features import log_mel
 from monitor.records import Samples
 from monitor.soundscape import PHRASE_S, song, wind
-from training.evaluate import sigmoid
 from training.manifest import TAXA, Manifest
-from training.train import Checkpoint
+from training.train import Checkpoint, sigmoid
 
 LICENCE = "CC-BY-NC-SA-4.0"
 PARITY_TOLERANCE = 0.02

@@ -11,8 +11,8 @@ from export.graph import INPUT
 from monitor.classifier import Classifier
 from monitor.errors import ModelError
 from monitor.features import Floats
-from training.evaluate import HALF, sigmoid
-from training.train import Checkpoint, predict
+from training.evaluate import HALF
+from training.train import Checkpoint, predict, sigmoid
 
 FLOAT_DIFFERENCE = 1e-4
 TOP1_AGREEMENT = 0.97

@@ -29,11 +29,11 @@ from monitor.classifier import Classifier
 from monitor.contract import KEY, schema
 from monitor.errors import ModelError
 from monitor.features import Floats, compress, log_mel
-from training.evaluate import report, score_recordings, sigmoid
+from training.evaluate import report, score_recordings
 from training.examples import Examples
 from training.manifest import TAXA, Manifest, read_manifest
 from training.spectra import read_samples, read_spectra
-from training.train import SPEC, WINDOW_SAMPLES, Checkpoint, Schedule, predict, train
+from training.train import SPEC, WINDOW_SAMPLES, Checkpoint, Schedule, predict, sigmoid, train
 
 COMMAND = "model"
 WIDTH = 0.25

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,15 +29,24 @@ from training.evaluate import (
     report,
     score_recordings,
     second_bins,
-    sigmoid,
     threshold,
     windows_of,
 )
-from training.examples import MASKED, Examples, activity
+from training.examples import DEFAULT, MASKED, Examples, Recipe, activity, warped
 from training.manifest import TAXA, Box, Manifest, Recording, read_manifest
 from training.network import STAGES, EfficientNetLite, scaled
 from training.spectra import at_least, read_samples, read_spectra
-from training.train import SPEC, WINDOW_SAMPLES, Checkpoint, Schedule, masked_loss, predict, read_checkpoint, train
+from training.train import (
+    SPEC,
+    WINDOW_SAMPLES,
+    Checkpoint,
+    Schedule,
+    masked_loss,
+    predict,
+    read_checkpoint,
+    sigmoid,
+    train,
+)
 
 WIDTH = 0.25
 N_FRAMES = SPEC.n_frames(WINDOW_SAMPLES)
@@ -223,6 +232,40 @@ def test_the_hash_does_not_depend_on_where_the_data_lies(folder: Path, copied: P
     assert read_manifest(copied).content_hash() == read_manifest(folder).content_hash()
 
 
+def test_backgrounds_are_no_recordings_of_any_fold_and_change_the_hash(copied: Path) -> None:
+    before = read_manifest(copied)
+    (copied / "background").mkdir()
+    soundfile.write(copied / "background" / "dawn.wav", np.zeros(24_000), 24_000)
+    (copied / "background" / "notes.txt").write_text("wind from the west\n", encoding="utf-8")
+    after = read_manifest(copied)
+    assert [recording.path.name for recording in after.backgrounds] == ["dawn.wav"]
+    assert before.backgrounds == ()
+    assert after.recordings == before.recordings
+    assert after.content_hash() != before.content_hash()
+
+
+def test_a_species_without_a_taxon_is_named_with_the_nearest(copied: Path) -> None:
+    changed(copied / "birds" / "recordings.csv", lambda rows: rows[0].update(species="parus_mayor"))
+    with pytest.raises(RecordingError, match=r"recordings\.csv names .*'parus_mayor'; did you mean parus_major"):
+        read_manifest(copied)
+
+
+def test_a_species_like_none_is_answered_with_the_known_ones(copied: Path) -> None:
+    changed(copied / "birds" / "recordings.csv", lambda rows: rows[0].update(species="0000"))
+    with pytest.raises(RecordingError, match=r"'0000'; known are anas_platyrhynchos"):
+        read_manifest(copied)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("birds/recordings.csv", "session"), ("birds/annotations.csv", "end_s"), ("negatives/recordings.csv", "fold")],
+)
+def test_a_missing_column_is_named(table: str, column: str, copied: Path) -> None:
+    changed(copied / table, lambda rows: [row.pop(column) for row in rows])
+    with pytest.raises(RecordingError, match=rf"{table} lacks the column {column}"):
+        read_manifest(copied)
+
+
 # Spectra
 
 
@@ -301,12 +344,120 @@ def test_a_window_beside_the_boxes_of_its_species_is_masked_and_not_called_empty
     recording = Recording(path, label, "s", 0, "s", (Box(0.5, 0.9, name), Box(50.0, 50.4, "Turdus merula")))
     examples = Examples([recording], {path: power}, {label: name, "other": "Turdus merula"}, SPEC, N_FRAMES)
     per_s = SPEC.sample_rate // SPEC.hop
-    assert examples._target(recording, 0).tolist() == [1, 0]
-    assert examples._target(recording, 20 * per_s).tolist() == [MASKED, 0]
-    assert examples._target(recording, 49 * per_s).tolist() == [MASKED, 1]
+    assert examples._target(recording, 0, N_FRAMES).tolist() == [1, 0]
+    assert examples._target(recording, 20 * per_s, N_FRAMES).tolist() == [MASKED, 0]
+    assert examples._target(recording, 49 * per_s, N_FRAMES).tolist() == [MASKED, 1]
     rng = np.random.default_rng(0)
     starts = [examples._start(recording, power, rng) for _ in range(50)]
     assert all(0 <= start / per_s < 0.9 for start in starts)
+
+
+def one_note(band: int) -> Floats:
+    """Mel power of a window with a single note in one band, over a little noise."""
+    power = np.random.default_rng(0).gamma(4.0, 0.001, (SPEC.n_mels, N_FRAMES)).astype(np.float32)
+    power[band, 20:60] = 1.0
+    return power
+
+
+def only(recipe: Recipe) -> Recipe:
+    """The recipe with nothing but how calls are drawn and warped."""
+    return dataclasses.replace(
+        recipe, negative_share=0.0, mix_share=0.0, equalised_share=0.0, lowpass_share=0.0, frequency_mask=0, time_mask=0
+    )
+
+
+def drawn_from(recipe: Recipe, powers: list[tuple[str, Floats]], backgrounds: tuple[Floats, ...] = ()) -> Examples:
+    """Examples of recordings without boxes, given as label and mel power; noise is negative."""
+    recordings = [Recording(Path(f"{i}.wav"), label, str(i), 0, str(i)) for i, (label, _) in enumerate(powers)]
+    spectra = {recording.path: power for recording, (_, power) in zip(recordings, powers, strict=True)}
+    names = {label: TAXA[label][0] for label in sorted({label for label, _ in powers})}
+    return Examples(recordings, spectra, names, SPEC, N_FRAMES, recipe, backgrounds)
+
+
+def test_a_call_that_keeps_its_name_is_moved_by_no_more_than_the_recipe_says() -> None:
+    recipe = dataclasses.replace(only(DEFAULT), stranger_share=0.0, shift=2)
+    inputs, targets = drawn_from(recipe, [("parus_major", one_note(50))]).batch(100, np.random.default_rng(0))
+    bands = inputs[:, 0].max(axis=2).argmax(axis=1)
+    assert set(bands.tolist()) == {48, 49, 50, 51, 52}
+    assert (targets == 1).all()
+
+
+def test_a_stranger_lies_far_from_the_call_and_has_no_name() -> None:
+    recipe = dataclasses.replace(only(DEFAULT), stranger_share=1.0, stranger_shift=(10, 30))
+    inputs, targets = drawn_from(recipe, [("parus_major", one_note(50))]).batch(100, np.random.default_rng(0))
+    distances = np.abs(inputs[:, 0].max(axis=2).argmax(axis=1) - 50)
+    assert distances.min() >= 10
+    assert distances.max() < 30
+    assert (targets == 0).all()
+
+
+@modest
+@given(length=st.integers(1, 300), shift=st.integers(-40, 40))
+def test_warping_keeps_every_cell_a_cell_of_the_recording_and_an_even_warp_changes_nothing(
+    length: int, shift: int
+) -> None:
+    power = np.arange(96 * length, dtype=np.float32).reshape(96, length)
+    moved = warped(power, 179, shift)
+    assert moved.shape == (96, 179)
+    assert np.isin(moved, power).all()
+    assert np.array_equal(warped(power, length, 0), power)
+    if shift >= 0:
+        assert np.array_equal(moved[shift:], warped(power, 179, 0)[: 96 - shift])
+
+
+@pytest.mark.parametrize(("balance", "share"), [(0.0, 0.5), (0.5, 2 / 3), (1.0, 0.8)])
+def test_species_are_drawn_by_their_recordings_to_the_power_of_the_balance(balance: float, share: float) -> None:
+    recipe = dataclasses.replace(only(DEFAULT), stranger_share=0.0, balance=balance)
+    powers = [("parus_major", one_note(50))] * 4 + [("athene_noctua", one_note(20))]
+    _, targets = drawn_from(recipe, powers).batch(900, np.random.default_rng(0))
+    assert targets[:, 1].mean() == pytest.approx(share, abs=0.05)
+
+
+def test_a_background_is_heard_under_a_call_and_changes_no_name() -> None:
+    recipe = dataclasses.replace(
+        only(DEFAULT), stranger_share=0.0, mix_share=1.0, species_mix_share=0.0, background_share=1.0
+    )
+    calls = [("parus_major", one_note(50))]
+    inputs, targets = drawn_from(recipe, calls, (one_note(80),)).batch(20, np.random.default_rng(0))
+    assert (targets == 1).all()
+    assert (inputs[:, 0, 80].max(axis=1) > inputs[:, 0, 70].max(axis=1)).all()
+
+
+def test_what_the_network_believes_in_is_drawn_and_what_is_only_loud_is_not() -> None:
+    power = np.concatenate([one_note(10), one_note(80)], axis=1)
+    examples = drawn_from(only(DEFAULT), [("parus_major", power)])
+    recording, rng = Recording(Path("0.wav"), "parus_major", "0", 0, "0"), np.random.default_rng(0)
+
+    def first_half() -> float:
+        return float(np.mean([examples._start(recording, power, rng) < N_FRAMES // 2 for _ in range(300)]))
+
+    before = first_half()
+    examples = examples.believing(lambda windows: np.array([[w[80].max() > w[10].max()] for w in windows], np.float32))
+    assert before > 0.3
+    assert first_half() < 0.05
+
+
+def test_training_draws_by_the_belief_of_its_own_network_from_where_the_schedule_says() -> None:
+    drawn: list[str] = []
+
+    class Watched(Examples):
+        """Notes what is asked of it."""
+
+        def batch(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+            drawn.append("batch")
+            return super().batch(size, rng)
+
+        def believing(self, scores: Callable[[Sequence[Floats]], Floats]) -> Examples:
+            drawn.append("belief")
+            [window] = drawn_from(only(DEFAULT), [("parus_major", one_note(50))]).batch(1, np.random.default_rng(0))[0]
+            assert ((scores([window[0]]) > 0) & (scores([window[0]]) < 1)).all()
+            return super().believing(scores)
+
+    power = one_note(50)
+    recording = Recording(Path("0.wav"), "parus_major", "0", 0, "0")
+    examples = Watched([recording], {recording.path: power}, {"parus_major": "Parus major"}, SPEC, N_FRAMES)
+    train(examples, WIDTH, Schedule(steps=10, batch=4, beliefs=(0.4, 0.8)))
+    assert drawn == ["batch"] * 4 + ["belief"] + ["batch"] * 4 + ["belief"] + ["batch"] * 2
 
 
 def test_activity_is_highest_where_something_stands_out() -> None:
@@ -595,6 +746,12 @@ def test_the_help_of_every_command_holds_an_example(command: str) -> None:
     result = CliRunner().invoke(cli.app, [command, "--help"])
     assert result.exit_code == 0
     assert f"Example: dawnchorus-training {command}" in result.stdout
+
+
+def test_a_fold_that_holds_nothing_is_refused_before_anything_is_trained(folder: Path, tmp_path: Path) -> None:
+    told = sentence(run(BIN / "dawnchorus-training", "train", "--data", folder, "--out", tmp_path, "--fold", "9"), 1)
+    assert "no recording lies in fold 9: the folds are 0, 1" in told
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_says_in_one_sentence_what_is_missing(tmp_path: Path) -> None:

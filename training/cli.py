@@ -22,7 +22,10 @@ console = Console()
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 DataOption = Annotated[
-    Path, typer.Option("--data", envvar="DAWNCHORUS_DATA", help="Folder with birds/ and negatives/.")
+    Path,
+    typer.Option(
+        "--data", envvar="DAWNCHORUS_DATA", help="Folder with birds/, negatives/ and, if there are any, background/."
+    ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints and scores.")]
 
@@ -44,14 +47,17 @@ def train_command(
     """
     torch.set_num_threads(os.cpu_count() or 1)
     manifest = read_manifest(data)
+    for number in fold or ():
+        manifest.check_fold(number)
     console.print(f"{len(manifest.recordings)} recordings, {len(manifest.labels)} labels; decoding")
     spectra = read_spectra(manifest.recordings, SPEC, WINDOW_SAMPLES)
+    backgrounds = tuple(read_spectra(manifest.backgrounds, SPEC, WINDOW_SAMPLES).values())
     data_hash = manifest.content_hash()
     folds: list[int | None] = [*fold] if fold else [None]
     for left_out in folds:
         names = {label: TAXA[label][0] for label in manifest.labels}
         recordings = manifest.without(left_out)
-        examples = Examples(recordings, spectra, names, SPEC, SPEC.n_frames(WINDOW_SAMPLES))
+        examples = Examples(recordings, spectra, names, SPEC, SPEC.n_frames(WINDOW_SAMPLES), backgrounds=backgrounds)
         schedule = Schedule(steps=steps)
         with Progress(console=console) as progress:
             task = progress.add_task("training", total=steps)

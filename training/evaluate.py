@@ -16,7 +16,7 @@ from monitor.features import Floats, compress
 from training.examples import LEAST_CALL_S
 from training.manifest import TAXA, Recording
 from training.network import EfficientNetLite
-from training.train import SPEC, WINDOW_SAMPLES, predict
+from training.train import SPEC, WINDOW_SAMPLES, predict, sigmoid
 
 STEP_FRAMES = SPEC.sample_rate // SPEC.hop
 """one second"""
@@ -46,11 +46,6 @@ def windows_of(power: Floats) -> list[Floats]:
     last = power.shape[1] - n_frames
     starts = [*range(0, last, STEP_FRAMES), last]
     return [compress(power[:, start : start + n_frames], SPEC) for start in starts]
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """Logits -> scores in [0, 1]."""
-    return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
 
 def report(scored: Sequence[Scored], labels: Sequence[str]) -> dict[str, object]:

@@ -1,10 +1,11 @@
-"""Mel power -> training windows: where the calls are, mixed with noise and with each other, masked.
+"""Mel power -> training windows: where the calls are, warped, mixed with noise and with each other, masked.
 
 Everything random comes from the generator that is passed in. Sounds are mixed as powers, before the
 logarithm, as they mix in the air.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,21 +19,38 @@ MASKED = -1.0
 """A target that the loss leaves out: nobody knows."""
 LEAST_CALL_S = 0.1
 """of a window, by boxes: less is not worth naming"""
+LEAST_BELIEF = 0.05
+"""keeps a window that the network does not believe in from never being drawn again"""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How windows are drawn. Shares are probabilities; levels are log10 of a power ratio."""
 
+    balance: float = 0.5
+    """species are drawn by their number of recordings to this power: 0 evenly, 1 as they come"""
     negative_share: float = 0.15
     synthetic_share: float = 0.2
     """of the negatives: coloured noise and silence, which no recorder lacks"""
     silent_share: float = 0.1
     """of the synthetic ones"""
+    stranger_share: float = 0.08
+    """calls that no species of ours makes: backwards, far up or down, faster or slower"""
+    stranger_shift: tuple[int, int] = (10, 30)
+    """mel bands, up or down"""
+    stranger_stretch: float = 0.8
+    """octaves of speed at most"""
+    shift: int = 2
+    """mel bands at most that a call is moved up or down and keeps its name"""
+    stretch: float = 0.1
+    """share of a window at most that a call is drawn out or hurried and keeps its name"""
     mix_share: float = 0.6
     species_mix_share: float = 0.3
-    """of the mixed windows: with another species instead of a negative"""
+    """of the mixed windows: with another species instead of noise"""
     mix_level: tuple[float, float] = (-2.0, 0.3)
+    background_share: float = 0.25
+    """of the windows mixed with noise: with a field recording in which anything may sing"""
+    background_level: tuple[float, float] = (-2.0, 0.0)
     tilt: float = 0.6
     """standard deviation of each knot of the random equaliser"""
     equalised_share: float = 0.7
@@ -57,13 +75,20 @@ class Examples:
         spec: MelSpec,
         n_frames: int,
         recipe: Recipe = DEFAULT,
+        backgrounds: Sequence[Floats] = (),
     ) -> None:
-        """`names`: label -> scientific name, as annotators write it, in the order of the network's outputs."""
+        """`names`: label -> scientific name, as annotators write it, in the order of the network's outputs.
+
+        `backgrounds`: mel power of unlabelled field recordings, for mixing only.
+        """
         self.spectra, self.names, self.spec, self.n_frames, self.recipe = spectra, names, spec, n_frames, recipe
         self.labels = tuple(names)
         self._by_label = {label: [r for r in recordings if r.label == label] for label in (*names, None)}
-        unboxed = [r for r in recordings if r.label is not None]
-        self._starts = {r.path: np.cumsum(activity(spectra[r.path], n_frames)) for r in unboxed}
+        self.backgrounds = backgrounds
+        counts = np.array([len(self._by_label[label]) for label in self.labels]) ** recipe.balance
+        self._shares = counts / counts.sum()
+        birds = [r for r in recordings if r.label is not None]
+        self.starts_by_path = {r.path: np.cumsum(activity(spectra[r.path], n_frames)) for r in birds}
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Inputs (size, 1, n_mels, n_frames) and targets (size, n_labels): 1, 0 or MASKED."""
@@ -73,9 +98,32 @@ class Examples:
             self._mask(one, rng)
         return inputs[:, None], np.stack(targets)
 
+    def believing(self, scores: Callable[[Sequence[Floats]], Floats]) -> "Examples":
+        """The same examples, drawn where `scores` (windows -> (n, n_labels) in [0, 1]) hears a recording's label.
+
+        Activity alone takes a passing car for the bird; the network's own belief, once it has one, does not.
+        Recordings with boxes stay as they are.
+        """
+        believing = copy(self)
+        believing.starts_by_path = dict(self.starts_by_path)
+        stride = max(1, self.n_frames // 3)
+        for index, label in enumerate(self.labels):
+            for recording in (r for r in self._by_label[label] if r.boxes is None):
+                power = self.spectra[recording.path]
+                last = power.shape[1] - self.n_frames
+                starts = np.unique([*range(0, last, stride), last])
+                windows = [compress(power[:, start : start + self.n_frames], self.spec) for start in starts]
+                belief = np.interp(np.arange(last + 1), starts, scores(windows)[:, index])
+                weights = activity(power, self.n_frames) * np.square(LEAST_BELIEF + belief)
+                believing.starts_by_path[recording.path] = np.cumsum(weights)
+        return believing
+
     def _window(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        if rng.random() < self.recipe.negative_share:
+        kind = rng.random() - self.recipe.negative_share
+        if kind < 0:
             power, target = self._negative(rng), np.zeros(len(self.labels), np.float32)
+        elif kind < self.recipe.stranger_share:
+            power, target = self._stranger(rng), np.zeros(len(self.labels), np.float32)
         else:
             power, target = self._positive(rng)
         if rng.random() < self.recipe.mix_share:
@@ -88,18 +136,36 @@ class Examples:
             level = rng.uniform(-0.7, 0.7)
             most, least = np.maximum(target, other_target), np.minimum(target, other_target)
             target = np.where(most == 1, most, least)
+        elif self.backgrounds and rng.random() < self.recipe.background_share:
+            background = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
+            start = rng.integers(background.shape[1] - self.n_frames + 1)
+            other = background[:, start : start + self.n_frames]
+            level = rng.uniform(*self.recipe.background_level)
         else:
             other, level = self._negative(rng), rng.uniform(*self.recipe.mix_level)
         loudness = power.mean() / max(float(other.mean()), 1e-20)
         return power + other * np.float32(loudness * 10**level), target
 
     def _positive(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        label = self.labels[rng.integers(len(self.labels))]
-        choices = self._by_label[label]
+        recipe = self.recipe
+        recording, start, power = self._call(1 + rng.uniform(-recipe.stretch, recipe.stretch), rng)
+        shift = int(rng.integers(-recipe.shift, recipe.shift + 1))
+        return warped(power, self.n_frames, shift), self._target(recording, start, power.shape[1])
+
+    def _stranger(self, rng: np.random.Generator) -> Floats:
+        recipe = self.recipe
+        _, _, power = self._call(2 ** rng.uniform(-recipe.stranger_stretch, recipe.stranger_stretch), rng)
+        shift = int(rng.integers(*recipe.stranger_shift) * rng.choice([-1, 1]))
+        return warped(power[:, ::-1], self.n_frames, shift)
+
+    def _call(self, stretch: float, rng: np.random.Generator) -> tuple[Recording, int, Floats]:
+        """A recording, and the first frame and mel power of a piece of it `stretch` windows long, if it has that."""
+        choices = self._by_label[self.labels[rng.choice(len(self.labels), p=self._shares)]]
         recording = choices[rng.integers(len(choices))]
         power = self.spectra[recording.path]
-        start = self._start(recording, power, rng)
-        return power[:, start : start + self.n_frames], self._target(recording, start)
+        length = min(power.shape[1], round(self.n_frames * stretch))
+        start = min(self._start(recording, power, rng), power.shape[1] - length)
+        return recording, start, power[:, start : start + length]
 
     def _start(self, recording: Recording, power: Floats, rng: np.random.Generator) -> int:
         """First frame of a window, drawn where the species is boxed or else where something stands out."""
@@ -110,17 +176,17 @@ class Examples:
             box = own[rng.integers(len(own))]
             centre = rng.uniform(box.begin_s, box.end_s) * self.spec.sample_rate / self.spec.hop
             return int(np.clip(centre - rng.uniform(0.05, 0.95) * self.n_frames, 0, last))
-        weights = self._starts[recording.path]
+        weights = self.starts_by_path[recording.path]
         return int(np.searchsorted(weights, rng.uniform(0, weights[-1])))
 
-    def _target(self, recording: Recording, start: int) -> Floats:
+    def _target(self, recording: Recording, start: int, length: int) -> Floats:
         """Boxes say which species a window holds; without them the recording's label has to do."""
         target = np.zeros(len(self.labels), np.float32)
         if recording.boxes is None:
             target[self.labels.index(str(recording.label))] = 1
             return target
         begin_s = start * self.spec.hop / self.spec.sample_rate
-        end_s = begin_s + self.n_frames * self.spec.hop / self.spec.sample_rate
+        end_s = begin_s + length * self.spec.hop / self.spec.sample_rate
         for index, label in enumerate(self.labels):
             boxes = [box for box in recording.boxes if box.scientific_name == self.names[label]]
             covered = [min(end_s, box.end_s) - max(begin_s, box.begin_s) for box in boxes]
@@ -131,9 +197,9 @@ class Examples:
         return target
 
     def _negative(self, rng: np.random.Generator) -> Floats:
-        if rng.random() < self.recipe.synthetic_share:
-            return self._noise(rng)
         choices = self._by_label[None]
+        if not choices or rng.random() < self.recipe.synthetic_share:
+            return self._noise(rng)
         power = self.spectra[choices[rng.integers(len(choices))].path]
         start = rng.integers(power.shape[1] - self.n_frames + 1)
         return power[:, start : start + self.n_frames]
@@ -167,6 +233,13 @@ class Examples:
         width = rng.integers(self.recipe.time_mask + 1)
         first = rng.integers(self.n_frames - width + 1)
         window[:, first : first + width] = 0
+
+
+def warped(power: Floats, n_frames: int, shift: int) -> Floats:
+    """Mel power (n_mels, any) as `n_frames` frames, moved up by `shift` mel bands; the edge band fills what opens."""
+    frames = np.arange(n_frames) * power.shape[1] // n_frames
+    bands = np.clip(np.arange(len(power)) - shift, 0, len(power) - 1)
+    return power[bands[:, None], frames]
 
 
 def activity(power: Floats, n_frames: int) -> npt.NDArray[np.float64]:

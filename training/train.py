@@ -34,6 +34,8 @@ class Schedule:
     weight_decay: float = 0.02
     average: float = 0.995
     """decay of the moving average of the weights; the average is what is kept"""
+    beliefs: tuple[float, ...] = (0.4, 0.7)
+    """shares of the steps after which windows are drawn anew by the network's own belief"""
     seed: int = 1
 
 
@@ -95,7 +97,11 @@ def train(
     optimiser = torch.optim.AdamW(network.parameters(), schedule.peak_rate, weight_decay=schedule.weight_decay)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.peak_rate, schedule.steps, pct_start=0.2)
     network.train()
+    beliefs = {round(share * schedule.steps) for share in schedule.beliefs}
     for step in range(schedule.steps):
+        if step in beliefs:
+            examples = examples.believing(lambda windows: sigmoid(predict(average.module.eval(), windows)))
+            average.module.train()
         inputs, targets = examples.batch(schedule.batch, rng)
         logits = network(torch.from_numpy(inputs).to(memory_format=torch.channels_last))
         loss = masked_loss(logits, torch.from_numpy(targets))
@@ -113,6 +119,11 @@ def masked_loss(logits: Tensor, targets: Tensor) -> Tensor:
     known = (targets != MASKED).float()
     each = binary_cross_entropy_with_logits(logits, targets.clamp(min=0), reduction="none")
     return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """Logits -> scores in [0, 1]."""
+    return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
 
 @torch.inference_mode()
