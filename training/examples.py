@@ -137,9 +137,7 @@ class Examples:
             most, least = np.maximum(target, other_target), np.minimum(target, other_target)
             target = np.where(most == 1, most, least)
         elif self.backgrounds and rng.random() < self.recipe.background_share:
-            background = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
-            start = rng.integers(background.shape[1] - self.n_frames + 1)
-            other = background[:, start : start + self.n_frames]
+            other = self._anywhere(self.backgrounds[int(rng.integers(len(self.backgrounds)))], rng)
             level = rng.uniform(*self.recipe.background_level)
         else:
             other, level = self._negative(rng), rng.uniform(*self.recipe.mix_level)
@@ -200,7 +198,9 @@ class Examples:
         choices = self._by_label[None]
         if not choices or rng.random() < self.recipe.synthetic_share:
             return self._noise(rng)
-        power = self.spectra[choices[rng.integers(len(choices))].path]
+        return self._anywhere(self.spectra[choices[rng.integers(len(choices))].path], rng)
+
+    def _anywhere(self, power: Floats, rng: np.random.Generator) -> Floats:
         start = rng.integers(power.shape[1] - self.n_frames + 1)
         return power[:, start : start + self.n_frames]
 
