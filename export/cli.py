@@ -17,7 +17,7 @@ from export.quantize import draw_windows, write_int8
 from export.verify import verify
 from monitor.classifier import STARTER
 from monitor.errors import MonitorError
-from training.cli import DEFAULT_DATA, DEFAULT_OUT, DataOption
+from training.cli.options import DEFAULT_DATA, DEFAULT_OUT, DataOption
 from training.manifest import read_manifest
 from training.spectra import read_spectra
 from training.train import read_checkpoint

@@ -1,0 +1,21 @@
+"""`dawnchorus-training`: recordings in, checkpoints and an evaluation out. One file a command."""
+
+import typer
+
+from monitor.errors import MonitorError
+from training.cli.evaluate import evaluate
+from training.cli.options import err
+from training.cli.train import train
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+for command in (train, evaluate):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; a known failure is one sentence and exit code 1."""
+    try:
+        app()
+    except MonitorError as error:
+        err.print(f"dawnchorus-training: {error}", style="red", markup=False)
+        raise SystemExit(1) from error
