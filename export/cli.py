@@ -17,10 +17,10 @@ from export.quantize import draw_windows, write_int8
 from export.verify import verify
 from monitor.classifier import STARTER
 from monitor.errors import MonitorError
+from training.checkpoint import read_checkpoint
 from training.cli.options import DEFAULT_DATA, DEFAULT_OUT, DataOption
-from training.manifest import read_manifest
-from training.spectra import read_spectra
-from training.train import read_checkpoint
+from training.corpus.manifest import read_manifest
+from training.drawing.spectra import read_spectra
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
@@ -35,24 +35,26 @@ def _common() -> None:
 @app.command()
 def model(
     checkpoint: Annotated[Path, typer.Option(help="What `dawnchorus-training train` wrote.")] = DEFAULT_OUT / "all.pt",
-    evaluation: Annotated[Path, typer.Option(help="What `dawnchorus-training evaluate` wrote.")] = DEFAULT_OUT
-    / "evaluation.json",
+    evaluation: Annotated[
+        Path | None, typer.Option(help="What `dawnchorus-training evaluate` wrote; none: thresholds of a half.")
+    ] = None,
     data: DataOption = DEFAULT_DATA,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write; its card lies beside it.")] = STARTER,
-    name: Annotated[str, typer.Option(help="What the model is called.")] = "dawnchorus-starter-1",
+    name: Annotated[str, typer.Option(help="What the model is called.")] = "dawnchorus-starter-2",
 ) -> None:
     """Export, quantize, describe and verify; write the file only if it passes.
 
-    Example: dawnchorus-export model --out monitor/models/starter.onnx
+    Example: dawnchorus-export model --evaluation build/training/evaluation.json --out monitor/models/starter.onnx
     """
     trained = read_checkpoint(checkpoint)
     manifest = read_manifest(data)
-    metrics = _figures(evaluation)
-    spectra = read_spectra(manifest.recordings, trained.spec, trained.window_samples)
+    metrics = _figures(evaluation) if evaluation else {}
+    heard = manifest.without(trained.fold)
+    spectra = read_spectra(heard, trained.spec, trained.window_samples)
     n_frames = trained.spec.n_frames(trained.window_samples)
     rng = np.random.default_rng(0)
-    calibration = draw_windows(manifest.recordings, spectra, trained.spec, n_frames, rng)
-    others = draw_windows(manifest.recordings, spectra, trained.spec, n_frames, rng)
+    calibration = draw_windows(heard, spectra, trained.spec, n_frames, rng)
+    others = draw_windows(heard, spectra, trained.spec, n_frames, rng)
     with tempfile.TemporaryDirectory() as folder:
         float_path, int8_path = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         write_float(trained, float_path)

@@ -16,12 +16,15 @@ from export.graph import INPUT
 from monitor import contract as contracts
 from monitor.contract import Calibration, Contract, Label, LogMel, Output, Parity, Provenance, parity_samples
 from monitor.features import log_mel
-from monitor.records import Samples
+from monitor.records import Samples, Taxon
 from monitor.soundscape import PHRASE_S, song, wind
-from training.manifest import TAXA, Manifest
-from training.train import Checkpoint, sigmoid
+from training.checkpoint import Checkpoint
+from training.corpus.manifest import Manifest
+from training.evaluation.calibration import confidences
 
 LICENCE = "CC-BY-NC-SA-4.0"
+THRESHOLDS, CALIBRATION = BY_LABEL = ("thresholds", "calibration")
+"""of an evaluation: what stands in the contract beside each label, not among its figures"""
 PARITY_TOLERANCE = 0.02
 PARITY_AMPLITUDE = 0.2
 
@@ -29,43 +32,61 @@ PARITY_AMPLITUDE = 0.2
 def contract_of(
     name: str, checkpoint: Checkpoint, manifest: Manifest, metrics: Mapping[str, Any], path: Path
 ) -> Contract:
-    """The contract of the network in `path`. `metrics` may hold `thresholds` by label; 0.5 without."""
+    """The contract of the network in `path`.
+
+    `metrics`: what `dawnchorus-training evaluate` wrote, with `thresholds` and `calibration` by label; a network that
+    was not evaluated has thresholds of a half.
+    """
     spec = checkpoint.spec
-    figures = dict(metrics)
-    thresholds = figures.pop("thresholds", {})
-    attribution = sorted({r.source for r in manifest.recordings if r.label is not None})
     parity = parity_samples(_parity_sound(spec.sample_rate))
     draft = Contract(
         version=contracts.VERSION,
         name=name,
-        input=LogMel(spec.n_fft, spec.hop, spec.n_mels, spec.fmin_hz, spec.fmax_hz, spec.floor),
+        input=LogMel(spec.n_fft, spec.hop, spec.n_mels, spec.fmin_hz, spec.fmax_hz, spec.floor, spec.channels),
         sample_rate=spec.sample_rate,
         window_samples=checkpoint.window_samples,
         output=Output(),
-        labels=[
-            Label(label, *TAXA[label], rank="species", threshold=thresholds.get(label, 0.5), calibration=Calibration())
-            for label in checkpoint.labels
-        ],
+        labels=[_label(label, manifest.taxa[label], metrics) for label in checkpoint.labels],
         provenance=Provenance(
             created=f"{datetime.now(UTC):%Y-%m-%d}",
             training_data_sha256=checkpoint.data_hash,
-            metrics=figures,
-            versions={
-                "dawnchorus": version("dawnchorus"),
-                "torch": str(torch.__version__),
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-                "numpy": np.__version__,
-            },
+            metrics={figure: value for figure, value in metrics.items() if figure not in BY_LABEL},
+            versions=_versions(),
             licence=LICENCE,
-            attribution=attribution,
+            attribution=sorted({r.source for r in manifest.without(checkpoint.fold) if r.label is not None}),
+            fold=checkpoint.fold,
         ),
         parity=Parity(parity, [0.0] * len(checkpoint.labels), PARITY_TOLERANCE),
     )
     window = log_mel(draft.parity.window(draft.window_samples), spec)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    scores = sigmoid(session.run(None, {INPUT: window[None, None]})[0][0])
+    logits = session.run(None, {INPUT: window[None]})[0]
+    [scores] = confidences(logits, [label.calibration for label in draft.labels])
     return msgspec.structs.replace(draft, parity=Parity(parity, [float(s) for s in scores], PARITY_TOLERANCE))
+
+
+def _label(label: str, taxon: Taxon, metrics: Mapping[str, Any]) -> Label:
+    """One output: what an evaluation says of it, or a threshold of a half and no calibration."""
+    found = metrics.get(THRESHOLDS, {}).get(label, {"threshold": 0.5})
+    return Label(
+        label,
+        taxon.scientific_name,
+        taxon.common_name,
+        rank="species",
+        threshold=found["threshold"],
+        calibration=Calibration(**metrics.get(CALIBRATION, {}).get(label, {})),
+        precision=found.get("precision"),
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "dawnchorus": version("dawnchorus"),
+        "torch": str(torch.__version__),
+        "onnx": onnx.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def write_contract(path: Path, contract: Contract) -> None:

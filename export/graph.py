@@ -6,16 +6,16 @@ import onnx
 import torch
 from torch import nn
 
-from training.train import Checkpoint
+from training.checkpoint import Checkpoint
 
 INPUT, OUTPUT = "log_mel", "logits"
 
 
 def write_float(checkpoint: Checkpoint, path: Path) -> None:
-    """Write the network as ONNX: [batch, 1, n_mels, n_frames] standardised log-mel -> [batch, n_labels] logits."""
+    """Write the network as ONNX: [batch, n_channels, n_mels, n_frames] log-mel -> [batch, n_labels] logits."""
     network: nn.Module = checkpoint.network()
     spec = checkpoint.spec
-    example = torch.randn(2, 1, spec.n_mels, spec.n_frames(checkpoint.window_samples))
+    example = torch.randn(2, len(spec.channels), spec.n_mels, spec.n_frames(checkpoint.window_samples))
     program = torch.onnx.export(
         network,
         (example,),

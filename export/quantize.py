@@ -15,8 +15,8 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from export.graph import INPUT
-from monitor.features import Floats, MelSpec, compress
-from training.manifest import Recording
+from monitor.features import Floats, MelSpec, picture
+from training.corpus.manifest import Recording
 
 CALIBRATION_WINDOWS = 1000
 
@@ -30,11 +30,11 @@ class _Windows(CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> dict[str, Floats] | None:
         """The next input, or None at the end."""
         window = next(self._left, None)
-        return None if window is None else {INPUT: window[None, None]}
+        return None if window is None else {INPUT: window[None]}
 
 
 def write_int8(float_path: Path, int8_path: Path, windows: Sequence[Floats]) -> None:
-    """Quantize with windows (n_mels, n_frames) as the network would see them."""
+    """Quantize with windows (n_channels, n_mels, n_frames) as the network would see them."""
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(float_path, prepared, skip_symbolic_shape=True)
@@ -63,5 +63,5 @@ def draw_windows(
     for index in rng.permutation(np.resize(np.arange(len(recordings)), count)):
         power = spectra[recordings[index].path]
         start = rng.integers(power.shape[1] - n_frames + 1)
-        windows.append(compress(power[:, start : start + n_frames], spec))
+        windows.append(picture(power[:, start : start + n_frames], spec))
     return windows

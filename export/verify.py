@@ -11,12 +11,14 @@ from export.graph import INPUT
 from monitor.classifier import Classifier
 from monitor.errors import ModelError
 from monitor.features import Floats
-from training.evaluate import HALF
-from training.train import Checkpoint, predict, sigmoid
+from training.checkpoint import Checkpoint
+from training.evaluation.calibration import confidences
+from training.train import predict, sigmoid
 
 FLOAT_DIFFERENCE = 1e-4
 TOP1_AGREEMENT = 0.97
 DECISION_AGREEMENT = 0.99
+HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,9 @@ class Figures:
     float_difference: float
     """largest difference of a score, torch against float ONNX"""
     top1_agreement: float
-    """share of windows with some score of at least 0.5 whose highest label INT8 keeps"""
+    """share of windows with some score of at least 0.5 whose highest label INT8 keeps; 0 where none has"""
     decision_agreement: float
-    """share of (window, label) decisions at the contract's thresholds that INT8 keeps"""
+    """share of (window, label) decisions at the contract's calibration and thresholds that INT8 keeps"""
     int8_difference: float
     """largest difference of a score, INT8 against float"""
     windows: int
@@ -39,14 +41,16 @@ def verify(checkpoint: Checkpoint, float_path: Path, int8_path: Path, windows: S
 
     The INT8 file is also opened by `monitor.classifier`, the device's own path, which checks its parity.
     """
-    thresholds = np.array([label.threshold for label in Classifier(int8_path).contract.labels])
-    expected = sigmoid(predict(checkpoint.network(), windows))
-    floats, ints = scores(float_path, windows), scores(int8_path, windows)
+    labels = Classifier(int8_path).contract.labels
+    logits = [run(path, windows) for path in (float_path, int8_path)]
+    expected, (floats, ints) = sigmoid(predict(checkpoint.network(), windows)), map(sigmoid, logits)
+    thresholds, calibrations = [label.threshold for label in labels], [label.calibration for label in labels]
+    float_decisions, int_decisions = (confidences(one, calibrations) >= thresholds for one in logits)
     clear = floats.max(axis=1) >= HALF
     figures = Figures(
         float_difference=float(np.abs(expected - floats).max()),
-        top1_agreement=float((floats.argmax(axis=1) == ints.argmax(axis=1))[clear].mean()),
-        decision_agreement=float(((floats >= thresholds) == (ints >= thresholds)).mean()),
+        top1_agreement=float((floats.argmax(axis=1) == ints.argmax(axis=1))[clear].mean()) if clear.any() else 0.0,
+        decision_agreement=float((float_decisions == int_decisions).mean()),
         int8_difference=float(np.abs(floats - ints).max()),
         windows=len(windows),
     )
@@ -61,7 +65,7 @@ def verify(checkpoint: Checkpoint, float_path: Path, int8_path: Path, windows: S
     return figures
 
 
-def scores(path: Path, windows: Sequence[Floats]) -> Floats:
-    """Scores (n, n_labels) of standardised log-mel windows, one at a time as on the device."""
+def run(path: Path, windows: Sequence[Floats]) -> Floats:
+    """Logits (n, n_labels) of windows (n_channels, n_mels, n_frames), one at a time as on the device."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return np.concatenate([sigmoid(session.run(None, {INPUT: window[None, None]})[0]) for window in windows])
+    return np.concatenate([session.run(None, {INPUT: window[None]})[0] for window in windows])

@@ -52,11 +52,11 @@ class Classifier:
     def score(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Floats]]:
         """Each window with its scores, as `scores` gives them, in a fraction of the time."""
         for window, picture in log_mels(windows, self._spec):
-            yield window, self._calibrated(self._logits(picture[None, None])[0])
+            yield window, self._calibrated(self._logits(picture[None])[0])
 
     def scores(self, samples: Samples) -> Floats:
         """Calibrated scores (n_labels,) in [0, 1] of one window, (window_samples,) float32 in [-1, 1]."""
-        picture = log_mel(samples, self._spec)[None, None]
+        picture = log_mel(samples, self._spec)[None]
         return self._calibrated(self._logits(picture)[0])
 
     def _logits(self, pictures: Floats) -> Floats:
@@ -70,7 +70,11 @@ class Classifier:
     def _check_shapes(self) -> None:
         contract = self.contract
         takes, gives = self._session.get_inputs()[0], self._session.get_outputs()[0]
-        wanted = [1, contract.input.n_mels, contract.mel_spec.n_frames(contract.window_samples)]
+        wanted = [
+            len(contract.input.channels),
+            contract.input.n_mels,
+            contract.mel_spec.n_frames(contract.window_samples),
+        ]
         if takes.type != "tensor(float)" or takes.shape[1:] != wanted:
             msg = f"takes {takes.type} {takes.shape}, but its contract says float [batch, {str(wanted)[1:]}"
             raise ModelError(msg)

@@ -211,9 +211,12 @@ def show_model(file: Annotated[Path | None, typer.Argument(help="Without it the 
     out.print("[bold]labels[/]")
     for label in contract.labels:
         names = _plain(f"{label.scientific_name:28} {label.common_name:24}")
-        out.print(f"  {names} threshold {label.threshold:.2f}")
+        precision = "" if label.precision is None else f", precision {label.precision:.2f}"
+        out.print(f"  {names} threshold {label.threshold:.2f}{precision}")
     out.print("[bold]figures[/]")
     for name, value in provenance.metrics.items():
+        if isinstance(value, dict):
+            continue  # whole tables: the card shows them
         out.print(_plain(f"  {name}: {value}"))
     out.print(f"[bold]attribution[/]  {len(provenance.attribution)} recordings")
     out.print(_plain("  " + ", ".join(provenance.attribution)))

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from monitor.errors import ModelError
-from monitor.features import MelSpec
+from monitor.features import LEVEL, Channel, MelSpec
 from monitor.records import Samples, Taxon
 
 KEY = "dawnchorus.contract"
@@ -22,7 +22,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class LogMel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="log_mel"):
-    """The network takes standardised log-mel windows, [batch, 1, n_mels, n_frames], from `monitor.features`."""
+    """The network takes log-mel windows, [batch, channels, n_mels, n_frames], from `monitor.features`."""
 
     n_fft: Count
     hop: Count
@@ -30,6 +30,7 @@ class LogMel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     fmin_hz: float
     fmax_hz: float
     floor: float
+    channels: tuple[Channel, ...] = (LEVEL,)
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +55,10 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     common_name: str
     rank: Literal["species", "subspecies", "genus", "sound"]
     threshold: Share
+    """of the confidence, from which the label is reported"""
     calibration: Calibration
+    precision: Share | None = None
+    """share of the reports at this threshold that were right, out of fold; None: nobody measured it"""
 
     @property
     def taxon(self) -> Taxon:
@@ -71,6 +75,8 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: dict[str, str]
     licence: str
     attribution: list[str]
+    fold: int | None = None
+    """of the training data, that the network has not heard; None: it has heard all of it"""
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

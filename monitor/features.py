@@ -12,6 +12,7 @@ as librosa's default does; the tests hold the two against each other.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,13 @@ from monitor.errors import ModelError
 from monitor.records import Window
 
 Floats = npt.NDArray[np.float32]
+
+Channel = Literal["level", "contrast"]
+LEVEL: Channel = "level"
+"""log10 of the mel power, standardised over the window"""
+CONTRAST: Channel = "contrast"
+"""the level less the median of its own band over the window: what stands out of a steady noise"""
+CHANNELS: tuple[Channel, ...] = (LEVEL, CONTRAST)
 
 _HZ_PER_MEL = 200.0 / 3.0
 """Slaney's scale is linear below 1 kHz ..."""
@@ -48,6 +56,8 @@ class MelSpec:
     fmax_hz: float
     floor: float
     """power added before the logarithm; full scale is 1"""
+    channels: tuple[Channel, ...] = (LEVEL,)
+    """what the network sees of each cell, each one of CHANNELS"""
 
     def __post_init__(self) -> None:
         """Raise ModelError where the constants contradict each other."""
@@ -62,6 +72,9 @@ class MelSpec:
             raise ModelError(msg)
         if not self.floor > 0:
             msg = f"front end: floor must be above 0, got {self.floor}"
+            raise ModelError(msg)
+        if not self.channels or not set(self.channels) <= set(CHANNELS):
+            msg = f"front end: channels must be some of {', '.join(CHANNELS)}, got {list(self.channels)}"
             raise ModelError(msg)
 
     def n_frames(self, n_samples: int) -> int:
@@ -90,18 +103,15 @@ def mel_power(samples: Floats, spec: MelSpec) -> Floats:
     return np.ascontiguousarray(_filters(spec) @ power.T)
 
 
-def compress(power: Floats, spec: MelSpec) -> Floats:
-    """Mel power (..., n_mels, n_frames) -> log10, with mean 0 and standard deviation 1 over each window."""
-    logs = np.log10(power + np.float32(spec.floor))
-    mean = logs.mean(axis=(-2, -1), keepdims=True, dtype=np.float32)
-    centred = logs - mean
-    std = np.sqrt(np.square(centred).mean(axis=(-2, -1), keepdims=True, dtype=np.float32))
-    return centred / np.maximum(std, np.float32(_MIN_STD))
+def picture(power: Floats, spec: MelSpec) -> Floats:
+    """What a network sees of windows: mel power (..., n_mels, n_frames) -> (..., n_channels, n_mels, n_frames)."""
+    level = _level(power, spec)
+    return np.stack([level if channel == LEVEL else _contrast(level) for channel in spec.channels], axis=-3)
 
 
 def log_mel(samples: Floats, spec: MelSpec) -> Floats:
-    """One window as the network sees it: (n,) samples in [-1, 1] -> (n_mels, n_frames) float32."""
-    return compress(mel_power(samples, spec), spec)
+    """One window as the network sees it: (n,) samples in [-1, 1] -> (n_channels, n_mels, n_frames) float32."""
+    return picture(mel_power(samples, spec), spec)
 
 
 def log_mels(windows: Iterable[Window], spec: MelSpec) -> Iterator[tuple[Window, Floats]]:
@@ -120,7 +130,22 @@ def log_mels(windows: Iterable[Window], spec: MelSpec) -> Iterator[tuple[Window,
         else:
             power = mel_power(window.samples, spec)
         previous = window
-        yield window, compress(power, spec)
+        yield window, picture(power, spec)
+
+
+def _level(power: Floats, spec: MelSpec) -> Floats:
+    """log10 of mel power (..., n_mels, n_frames), with mean 0 and standard deviation 1 over each window."""
+    logs = np.log10(power + np.float32(spec.floor))
+    mean = logs.mean(axis=(-2, -1), keepdims=True, dtype=np.float32)
+    centred = logs - mean
+    std = np.sqrt(np.square(centred).mean(axis=(-2, -1), keepdims=True, dtype=np.float32))
+    return centred / np.maximum(std, np.float32(_MIN_STD))
+
+
+def _contrast(level: Floats) -> Floats:
+    """Less the median of each band; the lower one of two medians, as sorting is the fastest way to it."""
+    middle = (level.shape[-1] - 1) // 2
+    return level - np.sort(level, axis=-1)[..., middle : middle + 1]
 
 
 def _sound(samples: Floats) -> Floats:

@@ -10,7 +10,7 @@ import soundfile
 from monitor.records import Samples
 from monitor.resample import resample
 from monitor.soundscape import SONGS_S, soundscape, wind
-from training.manifest import TAXA
+from training.corpus.layouts.own import TAXA
 
 RATE = 48_000
 SONG_S = (2.0, 6.5)
@@ -42,7 +42,7 @@ def write_data(folder: Path) -> Path:
             number = f"XC{100 * index + len(label)}" if index else ""
             recordings.append(_row(file=name, species=label, xeno_canto_id=number, session=name, fold=index % 2))
             recordings[-1]["annotated"] = int(index == 0)
-        boxes.append(_row(file=f"{label}0.wav", begin_s=0.0, end_s=4.5, label=TAXA[label][0]))
+        boxes.append(_row(file=f"{label}0.wav", begin_s=0.0, end_s=4.5, label=TAXA[label].scientific_name))
     for index in range(3):
         name = f"wind{index}.wav"
         _write(folder / "negatives" / name, np.float32(0.05) * wind(CALL_RATE, 5.0, rng))

@@ -17,7 +17,7 @@ from synthetic import LENGTH_S, RATE, SONG_S, great_tit, read_table, write_table
 from monitor.classifier import Classifier
 from monitor.records import Samples
 from monitor.sinks.tables import COLUMNS
-from training.manifest import TAXA
+from training.corpus.layouts.own import TAXA
 
 FLOOR = 0.2
 
@@ -409,7 +409,7 @@ def test_real_recordings_are_named_right(real_recordings: Path, tmp_path: Path) 
     wanted = ("anas_platyrhynchos", "cecropis_daurica", "corvus_frugilegus", "lophophanes_cristatus")
     rows = read_table(real_recordings / "birds" / "recordings.csv")
     chosen = {
-        str(real_recordings / "birds" / row["file"]): TAXA[label][0]
+        str(real_recordings / "birds" / row["file"]): TAXA[label].scientific_name
         for label in wanted
         for row in [row for row in rows if row["species"] == label][:2]
     }

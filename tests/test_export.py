@@ -24,16 +24,23 @@ from export.card import card
 from export.describe import LICENCE, contract_of, write_contract
 from export.graph import INPUT, OUTPUT, write_float
 from export.quantize import draw_windows, write_int8
-from export.verify import scores, verify
+from export.verify import run as run_model
+from export.verify import verify
 from monitor.classifier import Classifier
-from monitor.contract import KEY, schema
+from monitor.contract import KEY, Calibration, schema
 from monitor.errors import ModelError
-from monitor.features import Floats, compress, log_mel
-from training.evaluate import report, score_recordings
-from training.examples import Examples
-from training.manifest import TAXA, Manifest, read_manifest
-from training.spectra import read_samples, read_spectra
-from training.train import SPEC, WINDOW_SAMPLES, Checkpoint, Schedule, predict, sigmoid, train
+from monitor.features import Floats, log_mel, picture
+from training.checkpoint import Checkpoint, Schedule
+from training.corpus.manifest import Manifest, read_manifest
+from training.drawing.examples import Examples
+from training.drawing.spectra import SPEC, WINDOW_SAMPLES, read_samples, read_spectra
+from training.evaluation.hear import hear
+from training.evaluation.heard import Playlist
+from training.evaluation.judged import Judged
+from training.evaluation.report import report
+from training.evaluation.scored import Listener
+from training.evaluation.thresholds import Wanted
+from training.train import predict, sigmoid, train
 
 COMMAND = "model"
 WIDTH = 0.25
@@ -62,14 +69,18 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     data = write_data(folder / "data")
     manifest = read_manifest(data)
     spectra = read_spectra(manifest.recordings, SPEC, WINDOW_SAMPLES)
-    names = {label: TAXA[label][0] for label in manifest.labels}
+    names = {label: manifest.taxa[label].scientific_name for label in manifest.labels}
     weights = train(Examples(manifest.recordings, spectra, names, SPEC, N_FRAMES), WIDTH, SCHEDULE)
     data_hash = manifest.content_hash()
     checkpoint = Checkpoint(weights, manifest.labels, WIDTH, SPEC, WINDOW_SAMPLES, data_hash, SCHEDULE, None)
     checkpoint.save(folder / "all.pt")
-    figures = report(score_recordings(checkpoint.network(), manifest.recordings, spectra), manifest.labels)
-    (folder / "evaluation.json").write_text(json.dumps(figures), encoding="utf-8")
     rng = np.random.default_rng(0)
+    network = checkpoint.network()
+    listener = Listener(lambda windows: predict(network, windows), SPEC, WINDOW_SAMPLES)
+    playlist = Playlist({label: manifest.taxa[label] for label in manifest.labels}, manifest.recordings)
+    heard = hear(playlist, dict.fromkeys(manifest.folds, listener), "heard before", rng)
+    figures = report(Judged.of(heard, Wanted()), rng, draws=20)
+    (folder / "evaluation.json").write_text(json.dumps(figures), encoding="utf-8")
     calibration, windows = (draw_windows(manifest.recordings, spectra, SPEC, N_FRAMES, rng, 60) for _ in range(2))
     return Workshop(data, folder / "all.pt", folder / "evaluation.json", manifest, checkpoint, calibration, windows)
 
@@ -121,7 +132,7 @@ def exported(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def test_the_float_file_gives_torchs_scores_for_any_batch(workshop: Workshop, made: Made) -> None:
     expected = sigmoid(predict(workshop.checkpoint.network(), workshop.windows))
-    assert scores(made.float_path, workshop.windows) == pytest.approx(expected, abs=1e-4)
+    assert sigmoid(run_model(made.float_path, workshop.windows)) == pytest.approx(expected, abs=1e-4)
     onnx.checker.check_model(made.float_path, full_check=True)
     for path in (made.float_path, made.int8_path):
         graph = onnx.load(path).graph
@@ -147,13 +158,13 @@ def test_windows_are_drawn_from_every_recording_in_turn(workshop: Workshop) -> N
     powers = {r.path: rng.gamma(1.0, size=(SPEC.n_mels, N_FRAMES)).astype(np.float32) for r in recordings}
     drawn = draw_windows(recordings, powers, SPEC, N_FRAMES, rng, 2 * len(recordings))
     for power in powers.values():
-        assert sum(np.array_equal(window, compress(power, SPEC)) for window in drawn) == 2
+        assert sum(np.array_equal(window, picture(power, SPEC)) for window in drawn) == 2
 
 
 def test_windows_of_a_long_recording_are_pieces_of_it_and_the_same_for_the_same_seed(workshop: Workshop) -> None:
     recording = workshop.manifest.recordings[0]
     power = np.random.default_rng(4).gamma(1.0, size=(SPEC.n_mels, N_FRAMES + 5)).astype(np.float32)
-    pieces = [compress(power[:, start : start + N_FRAMES], SPEC) for start in range(6)]
+    pieces = [picture(power[:, start : start + N_FRAMES], SPEC) for start in range(6)]
     first, again = (
         draw_windows([recording], {recording.path: power}, SPEC, N_FRAMES, np.random.default_rng(1), 100)
         for _ in range(2)
@@ -189,20 +200,25 @@ def test_the_contract_says_where_the_network_comes_from(workshop: Workshop, made
     assert contract.mel_spec == SPEC
     assert contract.window_samples == WINDOW_SAMPLES
     assert tuple(label.label for label in contract.labels) == workshop.checkpoint.labels
-    assert [(x.scientific_name, x.common_name) for x in contract.labels] == [TAXA[x.label] for x in contract.labels]
-    assert {label.label: label.threshold for label in contract.labels} == figures["thresholds"]
+    assert [x.taxon for x in contract.labels] == [workshop.manifest.taxa[x.label] for x in contract.labels]
+    for label in contract.labels:
+        found = figures["thresholds"][label.label]
+        assert (label.threshold, label.precision) == (found["threshold"], found["precision"])
+        assert label.calibration == Calibration(**figures["calibration"][label.label])
     provenance = contract.provenance
     assert provenance.training_data_sha256 == workshop.manifest.content_hash()
     assert provenance.licence == LICENCE
     assert set(provenance.attribution) == {r.source for r in workshop.manifest.recordings if r.label is not None}
     assert provenance.metrics["balanced_top1"] == figures["balanced_top1"]
-    assert "thresholds" not in provenance.metrics
+    assert not {"thresholds", "calibration"} & set(provenance.metrics)
     assert {"torch", "onnx", "onnxruntime", "numpy", "dawnchorus"} <= set(provenance.versions)
 
 
 def test_a_network_that_was_not_evaluated_has_thresholds_of_a_half(workshop: Workshop, made: Made) -> None:
     contract = contract_of("new", workshop.checkpoint, workshop.manifest, {}, made.int8_path)
     assert {label.threshold for label in contract.labels} == {0.5}
+    assert {label.precision for label in contract.labels} == {None}
+    assert {label.calibration for label in contract.labels} == {Calibration()}
 
 
 def test_writing_a_contract_changes_nothing_else(made: Made, tmp_path: Path) -> None:
@@ -339,7 +355,10 @@ def test_the_card_names_licence_species_thresholds_figures_and_sources(made: Mad
         assert label.common_name in row
         assert f"{label.threshold:.2f}" in row
         assert f"{right} of {every}" in row
-    assert all(f"| {name} | {value} |" in page for name, value in figures.items() if name.startswith("balanced"))
+    for name, of in (("balanced top-1 over the species", "balanced_top1"), ("AUROC over recordings", "auroc")):
+        found = figures["ranking"][of]
+        assert f"| {name} | {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f}) |" in page
+    assert f"| method | {figures['method']} |" in page
     for source in contract.provenance.attribution:
         link = f"[{source}](https://xeno-canto.org/{source[2:]})"
         assert (link in page) == source.startswith("XC")

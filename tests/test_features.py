@@ -1,5 +1,6 @@
 """The front end against librosa, on sounds whose spectrum is known and on one from the field."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import ModelError
-from monitor.features import Floats, MelSpec, compress, log_mel, log_mels, mel_filters, mel_power
+from monitor.features import (
+    CHANNELS,
+    CONTRAST,
+    LEVEL,
+    Floats,
+    MelSpec,
+    log_mel,
+    log_mels,
+    mel_filters,
+    mel_power,
+    picture,
+)
 from monitor.records import Block, Samples, Window
 from monitor.resample import resample
 from monitor.windows import windows
@@ -177,9 +189,9 @@ def test_the_samples_stay_as_they_were() -> None:
 
 @pytest.mark.parametrize("name", sorted(SOUNDS.keys() - FLAT))
 def test_a_picture_has_mean_zero_and_deviation_one(name: str) -> None:
-    picture = log_mel(SOUNDS[name], SPEC).astype(np.float64)
-    assert picture.mean() == pytest.approx(0, abs=1e-3)
-    assert picture.std() == pytest.approx(1, abs=1e-3)
+    [level] = log_mel(SOUNDS[name], SPEC).astype(np.float64)
+    assert level.mean() == pytest.approx(0, abs=1e-3)
+    assert level.std() == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", sorted(FLAT))
@@ -191,12 +203,36 @@ def test_the_gain_of_the_microphone_does_not_change_the_picture() -> None:
     np.testing.assert_allclose(log_mel(noise(0.1), SPEC), log_mel(noise(0.1) / np.float32(8), SPEC), atol=1e-3)
 
 
-def test_pictures_compressed_together_are_those_compressed_alone() -> None:
-    power = np.stack([mel_power(SOUNDS[name], SPEC) for name in ("noise", "a chirp", "silence")])
-    together = compress(power[:, None], SPEC)
-    assert together.shape == (3, 1, SPEC.n_mels, SPEC.n_frames(WINDOW))
+def test_windows_pictured_together_are_those_pictured_alone() -> None:
+    spec = dataclasses.replace(SPEC, channels=CHANNELS)
+    power = np.stack([mel_power(SOUNDS[name], spec) for name in ("noise", "a chirp", "silence")])
+    together = picture(power, spec)
+    assert together.shape == (3, len(CHANNELS), spec.n_mels, spec.n_frames(WINDOW))
     for one, alone in zip(together, power, strict=True):
-        np.testing.assert_allclose(one[0], compress(alone, SPEC), atol=1e-5)
+        np.testing.assert_allclose(one, picture(alone, spec), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(SOUNDS))
+def test_the_contrast_is_the_level_less_the_median_of_each_band(name: str) -> None:
+    level, contrast = log_mel(SOUNDS[name], dataclasses.replace(SPEC, channels=(LEVEL, CONTRAST)))
+    assert level.shape[1] % 2, "an odd number of frames has one median"
+    np.testing.assert_allclose(contrast, level - np.median(level, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_of_an_even_number_of_frames_the_contrast_takes_the_lower_median() -> None:
+    spec = dataclasses.replace(SPEC, channels=(CONTRAST, LEVEL))
+    samples = SOUNDS["noise"][: SPEC.n_fft + 3 * SPEC.hop]
+    contrast, level = log_mel(samples, spec)
+    assert level.shape[1] == 4
+    np.testing.assert_allclose(contrast, level - np.sort(level, axis=1)[:, 1:2], atol=1e-6)
+
+
+def test_a_steady_noise_of_any_colour_has_no_contrast_and_a_call_over_it_has() -> None:
+    spec = dataclasses.replace(SPEC, channels=(CONTRAST,))
+    power = np.ones((SPEC.n_mels, 60), np.float32) * np.logspace(-6, 0, SPEC.n_mels, dtype=np.float32)[:, None]
+    assert not picture(power, spec).any()
+    power[40, 20:30] *= 100
+    assert set(zip(*np.nonzero(picture(power, spec)[0]), strict=True)) == {(40, frame) for frame in range(20, 30)}
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)
@@ -233,10 +269,10 @@ def test_gaps_tails_and_odd_steps_do_not_change_the_pictures_of_a_row(
     alone = list(windows(blocks, size, min(step, size)))
     together = list(log_mels(alone, SMALL))
     assert all(one is other for (one, _), other in zip(together, alone, strict=True))
-    for window, picture in together:
+    for window, found in together:
         expected = log_mel(window.samples, SMALL)
-        assert picture.shape == expected.shape
-        np.testing.assert_allclose(picture, expected, rtol=0, atol=1e-4)
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
 def test_a_window_is_pictured_before_the_next_is_asked_for() -> None:
@@ -262,11 +298,13 @@ def test_a_window_is_pictured_before_the_next_is_asked_for() -> None:
         ({"fmin_hz": 11_000.0}, "fmin_hz=11000"),
         ({"fmax_hz": 12_001.0}, "fmax_hz=12001"),
         ({"fmax_hz": float("nan")}, "fmax_hz=nan"),
+        ({"channels": ()}, "channels"),
+        ({"channels": ("level", "delta")}, "channels must be some of level, contrast, got .*delta"),
         ({"floor": 0.0}, "floor"),
         ({"floor": float("nan")}, "floor"),
     ],
 )
-def test_constants_that_contradict_each_other_are_refused(changed: dict[str, float], named: str) -> None:
+def test_constants_that_contradict_each_other_are_refused(changed: dict[str, object], named: str) -> None:
     constants = {"sample_rate": 24_000, "n_fft": 800, "hop": 400, "n_mels": 96}
     limits = {"fmin_hz": 150.0, "fmax_hz": 11_000.0, "floor": 1e-9}
     with pytest.raises(ModelError, match=named):
@@ -281,5 +319,5 @@ def test_frames_shared_by_neighbouring_windows_change_nothing(seed: int, hops: l
     audio = np.random.default_rng(seed).normal(0, 0.1, size + sum(hops) * hop).astype(np.float32)
     starts = [sum(hops[:count]) * hop - (count == len(hops)) for count in range(len(hops) + 1)]
     row = [Window(start, start + size, audio[start : start + size]) for start in starts]
-    for window, picture in log_mels(row, SPEC):
-        np.testing.assert_allclose(picture, log_mel(window.samples, SPEC), rtol=0, atol=1e-4)
+    for window, found in log_mels(row, SPEC):
+        np.testing.assert_allclose(found, log_mel(window.samples, SPEC), rtol=0, atol=1e-4)

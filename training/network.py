@@ -6,7 +6,10 @@ handles badly (Tan and Le 2019, arXiv:1905.11946; Liu 2020, "EfficientNet-Lite")
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+
+from monitor.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,11 @@ class Stage:
     kernel: int
 
 
+WIDTHS = {"nano": 0.5, "small": 1.0}
+"""of the family: `nano` for a Pi Zero 2 W; `small`, EfficientNet-Lite0's own, for a Pi 3 and better"""
+
+MAX_WIDTH = 4.0
+
 STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 STAGES = (
@@ -31,6 +39,18 @@ STAGES = (
     Stage(expansion=6, channels=192, blocks=4, stride=2, kernel=5),
     Stage(expansion=6, channels=320, blocks=1, stride=1, kernel=3),
 )
+
+
+def width_of(name: str) -> float:
+    """The width that a name of WIDTHS or a number stands for. ModelError where it is neither."""
+    try:
+        width = WIDTHS.get(name) or float(name)
+    except ValueError:
+        width = 0.0
+    if not 0 < width <= MAX_WIDTH:
+        msg = f"width {name!r}: expected {', '.join(WIDTHS)} or a number above 0 and at most {MAX_WIDTH:g}"
+        raise ModelError(msg)
+    return width
 
 
 def scaled(channels: int, width: float) -> int:
@@ -75,13 +95,14 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite(nn.Module):
     """Log-mel windows in, one logit a label out.
 
-    `width` scales the channels of every stage, the head included; 1.0 is EfficientNet-Lite0.
+    `width` scales the channels of every stage, the head included; 1.0 is EfficientNet-Lite0. Its end sees the mean
+    over time, as in the original, and the maximum too: a call may be short.
     """
 
-    def __init__(self, n_labels: int, width: float = 0.5, dropout: float = 0.2) -> None:
+    def __init__(self, n_labels: int, width: float = 0.5, n_channels: int = 1, dropout: float = 0.2) -> None:
         super().__init__()
         inputs = scaled(STEM_CHANNELS, width)
-        blocks: list[nn.Module] = [ConvNorm(1, inputs, 3, 2)]
+        blocks: list[nn.Module] = [ConvNorm(n_channels, inputs, 3, 2)]
         for stage in STAGES:
             outputs = scaled(stage.channels, width)
             for index in range(stage.blocks):
@@ -89,11 +110,16 @@ class EfficientNetLite(nn.Module):
                 inputs = outputs
         head = scaled(HEAD_CHANNELS, width)
         self.features = nn.Sequential(*blocks, ConvNorm(inputs, head, 1))
-        self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(head, n_labels)
+        self.classifier = nn.Linear(2 * head, n_labels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, 1, n_mels, n_frames) standardised log-mel -> (batch, n_labels) logits."""
-        pooled = self.pool(self.features(x)).flatten(1)
+        """(batch, n_channels, n_mels, n_frames) log-mel -> (batch, n_labels) logits."""
+        over_time = self.features(x).mean(2)
+        pooled = torch.cat([over_time.mean(2), over_time.amax(2)], 1)
         return self.classifier(self.dropout(pooled))
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Let only the last layer learn, or everything again. A frozen norm does not follow its batches either."""
+        self.features.requires_grad_(not frozen)
+        self.features.train(self.training and not frozen)

@@ -1,9 +1,8 @@
-"""The loop, top to bottom: recordings in, a checkpoint out that carries its own settings."""
+"""The loop, top to bottom: recordings in, weights out. A run that was killed goes on and ends with the same weights."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -13,105 +12,154 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from monitor.errors import ModelError
-from monitor.features import Floats, MelSpec
-from training.examples import MASKED, Examples
+from monitor.features import Floats
+from training.checkpoint import Checkpoint, Schedule, differences, read, write
+from training.drawing.examples import MASKED, Examples
+from training.machine import ALONE, Machine
 from training.network import EfficientNetLite
 
-SPEC = MelSpec(sample_rate=24_000, n_fft=800, hop=400, n_mels=96, fmin_hz=150.0, fmax_hz=11_000.0, floor=1e-9)
-"""24 kHz holds every call of the ten species and is half of what recorders write; frames of 33 ms every
-17 ms, so that a step of one second is 60 whole frames; the floor is the noise of 16-bit rounding."""
-
-WINDOW_SAMPLES = 3 * SPEC.sample_rate
+SAVED_EVERY = 100
+"""steps between two states on the disk: what a kill can cost"""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long and how hard to train."""
+class Run:
+    """A network on its way: weights, their average, the optimiser, and how far it has come."""
 
-    steps: int = 2000
-    batch: int = 32
-    peak_rate: float = 2e-3
-    weight_decay: float = 0.02
-    average: float = 0.995
-    """decay of the moving average of the weights; the average is what is kept"""
-    beliefs: tuple[float, ...] = (0.4, 0.7)
-    """shares of the steps after which windows are drawn anew by the network's own belief"""
-    seed: int = 1
+    def __init__(
+        self, examples: Examples, width: float, schedule: Schedule, machine: Machine, origin: Checkpoint | None
+    ) -> None:
+        torch.manual_seed(schedule.seed)
+        self.examples, self.schedule, self.machine, self.step = examples, schedule, machine, 0
+        network = EfficientNetLite(len(examples.labels), width, len(examples.spec.channels))
+        if origin is not None:
+            adopt(network, examples, width, origin)
+        self.network = network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.learner = machine.shared(self.network)
+        self.average = AveragedModel(
+            self.network, multi_avg_fn=get_ema_multi_avg_fn(schedule.average), use_buffers=True
+        )
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), schedule.peak_rate, weight_decay=schedule.weight_decay
+        )
+        self.rates = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, schedule.peak_rate, schedule.steps, pct_start=0.2
+        )
+        self.scaler = torch.amp.GradScaler(machine.device.type, enabled=machine.precision is torch.float16)
+        self.settings = {
+            "schedule": asdict(schedule),
+            "width": width,
+            "labels": examples.labels,
+            "front end": asdict(examples.spec),
+            "recipe": asdict(examples.recipe),
+            "recordings": len(examples.starts_by_path),
+        }
 
+    def learn(self) -> float:
+        """One step: draw windows, go down the gradient; return the loss."""
+        rank = self.machine.rank
+        torch.manual_seed(self.schedule.seed + self.step * self.machine.count + rank)
+        inputs, targets = self.examples.batch(
+            self.schedule.batch, np.random.default_rng([self.schedule.seed, self.step, rank])
+        )
+        self.network.train()
+        self.network.freeze(frozen=self.step < self.schedule.frozen * self.schedule.steps)
+        pictures = torch.from_numpy(inputs).to(self.machine.device, memory_format=torch.channels_last)
+        precision = self.machine.precision
+        with torch.autocast(self.machine.device.type, precision, enabled=precision is not None):
+            logits = self.learner(pictures)
+        loss = masked_loss(logits.float(), torch.from_numpy(targets).to(self.machine.device))
+        self.optimiser.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.rates.step()
+        self.average.update_parameters(self.network)
+        self.step += 1
+        return loss.item()
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A trained network and all that is needed to use it or to train it again."""
-
-    weights: dict[str, Tensor]
-    labels: tuple[str, ...]
-    width: float
-    spec: MelSpec
-    window_samples: int
-    data_hash: str
-    schedule: Schedule
-    fold: int | None
-    """the fold that was left out; None: trained on everything"""
-
-    def network(self) -> EfficientNetLite:
-        """The network with these weights, ready to score."""
-        network = EfficientNetLite(len(self.labels), self.width)
-        network.load_state_dict(self.weights)
-        return network.eval()
+    def believe(self) -> None:
+        """Draw from now on where the averaged network hears what a recording is said to hold."""
+        network = self.average.module.eval()
+        self.examples = self.examples.believing(lambda pictures: sigmoid(predict(network, pictures)))
 
     def save(self, path: Path) -> None:
-        """Write atomically, as plain values and tensors."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save(asdict(self), partial)
-        partial.replace(path)
+        """Write all that the next step depends on."""
+        parts = {name: getattr(self, name).state_dict() for name in PARTS}
+        starts = [torch.from_numpy(weights) for weights in self.examples.starts_by_path.values()]
+        write(path, {"settings": self.settings, "step": self.step, "starts": starts, **parts})
+
+    def restore(self, path: Path) -> None:
+        """Go on where `save` stopped. ModelError where that was another run, with the difference."""
+        state: dict[str, Any] = read(path)
+        if found := differences(state.get("settings", {}), self.settings):
+            msg = f"{path} is the state of another run: {found}; delete it to start afresh"
+            raise ModelError(msg)
+        for name in PARTS:
+            getattr(self, name).load_state_dict(state[name])
+        self.step = state["step"]
+        starts = [weights.numpy() for weights in state["starts"]]
+        self.examples = self.examples.drawn_at(dict(zip(self.examples.starts_by_path, starts, strict=True)))
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read what `Checkpoint.save` wrote. ModelError where the file is missing or something else."""
-    try:
-        fields: dict[str, Any] = dict(torch.load(path, weights_only=True))
-        fields["spec"] = MelSpec(**fields["spec"])
-        fields["schedule"] = Schedule(**fields["schedule"])
-        return Checkpoint(**fields)
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}"
-        raise ModelError(msg) from error
-    except (EOFError, UnpicklingError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        msg = f"{path} is not a checkpoint of this program ({type(error).__name__})"
-        raise ModelError(msg) from error
+PARTS = ("network", "average", "optimiser", "rates", "scaler")
+"""of a Run, each with a state of its own"""
 
 
 def train(
     examples: Examples,
     width: float,
     schedule: Schedule,
-    progress: Callable[[int, float], None] = lambda _step, _loss: None,
+    *,
+    machine: Machine = ALONE,
+    origin: Checkpoint | None = None,
+    state: Path | None = None,
+    progress: Callable[[int, float, float], None] = lambda _step, _loss, _rate: None,
 ) -> dict[str, Tensor]:
-    """Train a network and return its averaged weights. `progress` gets the step and its loss."""
-    torch.manual_seed(schedule.seed)
-    rng = np.random.default_rng(schedule.seed)
-    network = EfficientNetLite(len(examples.labels), width)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(schedule.average), use_buffers=True)
-    optimiser = torch.optim.AdamW(network.parameters(), schedule.peak_rate, weight_decay=schedule.weight_decay)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.peak_rate, schedule.steps, pct_start=0.2)
-    network.train()
+    """Train a network and return its averaged weights.
+
+    `origin`: a trained network to start from, which is believed from the start. `state`: where the run keeps itself
+    every SAVED_EVERY steps and goes on from if it was killed; removed at the end. `progress` gets the step, its loss
+    and its learning rate.
+    Raises ModelError where `origin` or `state` is of another configuration.
+    """
+    run = Run(examples, width, schedule, machine, origin)
+    if state is not None and state.exists():
+        run.restore(state)
     beliefs = {round(share * schedule.steps) for share in schedule.beliefs}
-    for step in range(schedule.steps):
-        if step in beliefs:
-            examples = examples.believing(lambda windows: sigmoid(predict(average.module.eval(), windows)))
-            average.module.train()
-        inputs, targets = examples.batch(schedule.batch, rng)
-        logits = network(torch.from_numpy(inputs).to(memory_format=torch.channels_last))
-        loss = masked_loss(logits, torch.from_numpy(targets))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        rates.step()
-        average.update_parameters(network)
-        progress(step, loss.item())
-    return {name: weight.contiguous() for name, weight in average.module.state_dict().items()}
+    if origin is not None:
+        beliefs.add(0)
+    while run.step < schedule.steps:
+        if run.step in beliefs:
+            run.believe()
+        rate = float(run.rates.get_last_lr()[0])
+        loss = run.learn()
+        progress(run.step - 1, loss, rate)
+        if state is not None and machine.rank == 0 and run.step % SAVED_EVERY == 0:
+            run.save(state)
+    if state is not None and machine.rank == 0:
+        state.unlink(missing_ok=True)
+    return {name: weight.cpu().contiguous() for name, weight in run.average.module.state_dict().items()}
+
+
+def adopt(network: EfficientNetLite, examples: Examples, width: float, origin: Checkpoint) -> None:
+    """Copy a trained network's weights; a label that it knows keeps its output, a new one starts untrained.
+
+    Raises ModelError where it has another width, window or front end.
+    """
+    theirs = {"width": origin.width, "frames": origin.spec.n_frames(origin.window_samples), **asdict(origin.spec)}
+    ours = {"width": width, "frames": examples.n_frames, **asdict(examples.spec)}
+    if found := differences(theirs, ours):
+        msg = f"the checkpoint to start from is of another configuration: {found}"
+        raise ModelError(msg)
+    weights = dict(origin.weights)
+    last = {name: weights.pop(f"classifier.{name}") for name in ("weight", "bias")}
+    network.load_state_dict(weights, strict=False)
+    with torch.no_grad():
+        for index, label in enumerate(examples.labels):
+            if label in origin.labels:
+                row = origin.labels.index(label)
+                network.classifier.weight[index] = last["weight"][row]
+                network.classifier.bias[index] = last["bias"][row]
 
 
 def masked_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -128,6 +176,7 @@ def sigmoid(logits: Floats) -> Floats:
 
 @torch.inference_mode()
 def predict(network: nn.Module, windows: Sequence[Floats] | Floats, batch: int = 64) -> Floats:
-    """Logits (n, n_labels) of standardised log-mel windows, each (n_mels, n_frames)."""
-    stacked = torch.from_numpy(np.stack(list(windows))[:, None])
-    return torch.cat([network(part) for part in stacked.split(batch)]).numpy()
+    """Logits (n, n_labels) of windows as `picture` makes them, each (n_channels, n_mels, n_frames)."""
+    device = next(network.parameters()).device
+    stacked = torch.from_numpy(np.stack(list(windows)))
+    return torch.cat([network(part.to(device)).cpu() for part in stacked.split(batch)]).numpy()

@@ -3,12 +3,16 @@
 import typer
 
 from monitor.errors import MonitorError
+from training.cli.build import build
 from training.cli.evaluate import evaluate
+from training.cli.fetch import fetch
 from training.cli.options import err
+from training.cli.show import show
+from training.cli.survey import survey
 from training.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (train, evaluate):
+for command in (fetch, survey, build, train, show, evaluate):
     app.command()(command)
 
 

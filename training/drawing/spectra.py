@@ -8,9 +8,17 @@ import numpy as np
 import soundfile
 
 from monitor.errors import RecordingError
-from monitor.features import Floats, MelSpec, mel_power
+from monitor.features import CHANNELS, Floats, MelSpec, mel_power
 from monitor.resample import resample
-from training.manifest import Recording
+from training.corpus.manifest import Recording
+
+SPEC = MelSpec(
+    sample_rate=24_000, n_fft=800, hop=400, n_mels=96, fmin_hz=150.0, fmax_hz=11_000.0, floor=1e-9, channels=CHANNELS
+)
+"""24 kHz holds every call of the ten species and is half of what recorders write; frames of 33 ms every
+17 ms, so that a step of one second is 60 whole frames; the floor is the noise of 16-bit rounding."""
+
+WINDOW_SAMPLES = 3 * SPEC.sample_rate
 
 
 def read_samples(path: Path, sample_rate: int) -> Floats:

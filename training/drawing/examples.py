@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from monitor.features import Floats, MelSpec, compress
-from training.manifest import Recording
+from monitor.features import Floats, MelSpec, picture
+from training.corpus.manifest import Recording
+from training.drawing import augment
 
 MASKED = -1.0
 """A target that the loss leaves out: nobody knows."""
@@ -30,10 +31,16 @@ class Recipe:
     balance: float = 0.5
     """species are drawn by their number of recordings to this power: 0 evenly, 1 as they come"""
     negative_share: float = 0.15
-    synthetic_share: float = 0.2
-    """of the negatives: coloured noise and silence, which no recorder lacks"""
+    negative_warp: float = 0.3
+    """share of the negatives that are moved, hurried and turned into sounds that nobody recorded"""
+    synthetic_share: float = 0.35
+    """of the negatives: noise that no recorder lacks, and silence"""
     silent_share: float = 0.1
     """of the synthetic ones"""
+    profile_share: float = 0.5
+    """of the synthetic ones: with the spectrum of a recording's quiet, so that its noise names no species"""
+    song_share: float = 0.15
+    """songs that no animal sings"""
     stranger_share: float = 0.08
     """calls that no species of ours makes: backwards, far up or down, faster or slower"""
     stranger_shift: tuple[int, int] = (10, 30)
@@ -63,11 +70,18 @@ class Recipe:
 
 DEFAULT = Recipe()
 
+SONG_SHIFT = 12
+"""mel bands at most that a song of the bank is moved up or down"""
+NEGATIVE_SHIFT = (-20, 31)
+"""mel bands that a negative is moved: mostly up, where there is room"""
+QUIET = 0.3
+"""quantile over a recording's frames that passes for its quiet"""
+
 
 class Examples:
     """Draws batches from recordings whose mel power is given."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all that sounds
         self,
         recordings: Sequence[Recording],
         spectra: Mapping[Path, Floats],
@@ -75,28 +89,37 @@ class Examples:
         spec: MelSpec,
         n_frames: int,
         recipe: Recipe = DEFAULT,
+        *,
         backgrounds: Sequence[Floats] = (),
+        songs: Sequence[Floats] = (),
     ) -> None:
         """`names`: label -> scientific name, as annotators write it, in the order of the network's outputs.
 
-        `backgrounds`: mel power of unlabelled field recordings, for mixing only.
+        `backgrounds`: mel power of unlabelled field recordings, for mixing only. `songs`: of songs that no animal
+        sings; without any, strangers take their share.
         """
         self.spectra, self.names, self.spec, self.n_frames, self.recipe = spectra, names, spec, n_frames, recipe
         self.labels = tuple(names)
         self._by_label = {label: [r for r in recordings if r.label == label] for label in (*names, None)}
-        self.backgrounds = backgrounds
+        self.unheard = tuple(label for label in names if not self._by_label[label])
+        """labels without recordings: a network that knows them keeps them as they are"""
+        self._unheard = [self.labels.index(label) for label in self.unheard]
+        self.backgrounds, self.songs = backgrounds, songs
         counts = np.array([len(self._by_label[label]) for label in self.labels]) ** recipe.balance
+        counts[self._unheard] = 0
         self._shares = counts / counts.sum()
         birds = [r for r in recordings if r.label is not None]
         self.starts_by_path = {r.path: np.cumsum(activity(spectra[r.path], n_frames)) for r in birds}
+        self._quiet = [np.quantile(spectra[r.path], QUIET, axis=1).astype(np.float32)[:, None] for r in birds]
+        self._white = augment.white(spec, np.random.default_rng(0))
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Inputs (size, 1, n_mels, n_frames) and targets (size, n_labels): 1, 0 or MASKED."""
+        """Inputs (size, n_channels, n_mels, n_frames) and targets (size, n_labels): 1, 0 or MASKED."""
         powers, targets = zip(*(self._window(rng) for _ in range(size)), strict=True)
-        inputs = compress(np.stack(powers), self.spec)
+        inputs = picture(np.stack(powers), self.spec)
         for one in inputs:
-            self._mask(one, rng)
-        return inputs[:, None], np.stack(targets)
+            augment.masked(one, self.recipe.frequency_mask, self.recipe.time_mask, rng)
+        return inputs, np.stack(targets)
 
     def believing(self, scores: Callable[[Sequence[Floats]], Floats]) -> "Examples":
         """The same examples, drawn where `scores` (windows -> (n, n_labels) in [0, 1]) hears a recording's label.
@@ -104,29 +127,38 @@ class Examples:
         Activity alone takes a passing car for the bird; the network's own belief, once it has one, does not.
         Recordings with boxes stay as they are.
         """
-        believing = copy(self)
-        believing.starts_by_path = dict(self.starts_by_path)
+        starts_by_path = dict(self.starts_by_path)
         stride = max(1, self.n_frames // 3)
         for index, label in enumerate(self.labels):
             for recording in (r for r in self._by_label[label] if r.boxes is None):
                 power = self.spectra[recording.path]
                 last = power.shape[1] - self.n_frames
                 starts = np.unique([*range(0, last, stride), last])
-                windows = [compress(power[:, start : start + self.n_frames], self.spec) for start in starts]
+                windows = [picture(power[:, start : start + self.n_frames], self.spec) for start in starts]
                 belief = np.interp(np.arange(last + 1), starts, scores(windows)[:, index])
                 weights = activity(power, self.n_frames) * np.square(LEAST_BELIEF + belief)
-                believing.starts_by_path[recording.path] = np.cumsum(weights)
-        return believing
+                starts_by_path[recording.path] = np.cumsum(weights)
+        return self.drawn_at(starts_by_path)
+
+    def drawn_at(self, starts_by_path: Mapping[Path, npt.NDArray[np.float64]]) -> "Examples":
+        """The same examples, with other weights (cumulative, one a first frame) of where windows are drawn."""
+        again = copy(self)
+        again.starts_by_path = dict(starts_by_path)
+        return again
 
     def _window(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        kind = rng.random() - self.recipe.negative_share
-        if kind < 0:
-            power, target = self._negative(rng), np.zeros(len(self.labels), np.float32)
-        elif kind < self.recipe.stranger_share:
-            power, target = self._stranger(rng), np.zeros(len(self.labels), np.float32)
+        recipe, nothing = self.recipe, self._nothing()
+        songs = recipe.negative_share + recipe.song_share
+        kind = rng.random()
+        if kind < recipe.negative_share:
+            power, target = self._negative(rng), nothing
+        elif kind < songs and self.songs:
+            power, target = self._song(rng), nothing
+        elif kind < songs + recipe.stranger_share:
+            power, target = self._stranger(rng), nothing
         else:
             power, target = self._positive(rng)
-        if rng.random() < self.recipe.mix_share:
+        if rng.random() < recipe.mix_share:
             power, target = self._mixed(power, target, rng)
         return self._recoloured(power, rng), target
 
@@ -148,13 +180,20 @@ class Examples:
         recipe = self.recipe
         recording, start, power = self._call(1 + rng.uniform(-recipe.stretch, recipe.stretch), rng)
         shift = int(rng.integers(-recipe.shift, recipe.shift + 1))
-        return warped(power, self.n_frames, shift), self._target(recording, start, power.shape[1])
+        return augment.warped(power, self.n_frames, shift), self._target(recording, start, power.shape[1])
 
     def _stranger(self, rng: np.random.Generator) -> Floats:
         recipe = self.recipe
         _, _, power = self._call(2 ** rng.uniform(-recipe.stranger_stretch, recipe.stranger_stretch), rng)
         shift = int(rng.integers(*recipe.stranger_shift) * rng.choice([-1, 1]))
-        return warped(power[:, ::-1], self.n_frames, shift)
+        return augment.warped(power[:, ::-1], self.n_frames, shift)
+
+    def _song(self, rng: np.random.Generator) -> Floats:
+        power = self.songs[int(rng.integers(len(self.songs)))]
+        length = min(power.shape[1], round(self.n_frames * 2 ** rng.uniform(-0.5, 0.35)))
+        start = rng.integers(power.shape[1] - length + 1)
+        shift = int(rng.integers(-SONG_SHIFT, SONG_SHIFT + 1))
+        return augment.warped(power[:, start : start + length], self.n_frames, shift)
 
     def _call(self, stretch: float, rng: np.random.Generator) -> tuple[Recording, int, Floats]:
         """A recording, and the first frame and mel power of a piece of it `stretch` windows long, if it has that."""
@@ -178,68 +217,65 @@ class Examples:
         return int(np.searchsorted(weights, rng.uniform(0, weights[-1])))
 
     def _target(self, recording: Recording, start: int, length: int) -> Floats:
-        """Boxes say which species a window holds; without them the recording's label has to do."""
-        target = np.zeros(len(self.labels), np.float32)
+        """Boxes say which species a window holds; without them the recording's label has to do.
+
+        Nobody knows of those said to sound in the background.
+        """
+        target = self._nothing()
+        target[[self.labels.index(label) for label in recording.also if label in self.names]] = MASKED
+        own = self.labels.index(str(recording.label))
         if recording.boxes is None:
-            target[self.labels.index(str(recording.label))] = 1
+            target[own] = 1
             return target
         begin_s = start * self.spec.hop / self.spec.sample_rate
         end_s = begin_s + length * self.spec.hop / self.spec.sample_rate
-        for index, label in enumerate(self.labels):
-            boxes = [box for box in recording.boxes if box.scientific_name == self.names[label]]
+        target[own] = MASKED
+        for index, name in enumerate(self.names.values()):
+            boxes = [box for box in recording.boxes if box.scientific_name == name]
             covered = [min(end_s, box.end_s) - max(begin_s, box.begin_s) for box in boxes]
             if any(seconds >= LEAST_CALL_S for seconds in covered):
                 target[index] = 1
-            elif label == recording.label:
-                target[index] = MASKED
+        return target
+
+    def _nothing(self) -> Floats:
+        """The target of a window without any label, (n_labels,): a label without recordings is left as it was."""
+        target = np.zeros(len(self.labels), np.float32)
+        target[self._unheard] = MASKED
         return target
 
     def _negative(self, rng: np.random.Generator) -> Floats:
         choices = self._by_label[None]
         if not choices or rng.random() < self.recipe.synthetic_share:
             return self._noise(rng)
-        return self._anywhere(self.spectra[choices[rng.integers(len(choices))].path], rng)
+        power = self._anywhere(self.spectra[choices[rng.integers(len(choices))].path], rng)
+        if rng.random() < self.recipe.negative_warp:
+            length = round(self.n_frames * 2 ** rng.uniform(-0.8, 0))
+            power = power[:, :length] if rng.random() < 1 / 2 else power[:, length - 1 :: -1]
+            power = augment.warped(power, self.n_frames, int(rng.integers(*NEGATIVE_SHIFT)))
+        return power
 
     def _anywhere(self, power: Floats, rng: np.random.Generator) -> Floats:
         start = rng.integers(power.shape[1] - self.n_frames + 1)
         return power[:, start : start + self.n_frames]
 
     def _noise(self, rng: np.random.Generator) -> Floats:
-        """Stationary coloured noise, or now and then silence."""
-        shape = (self.spec.n_mels, self.n_frames)
+        """Noise of some colour or of the quiet in a recording, or now and then silence."""
         if rng.random() < self.recipe.silent_share:
-            return np.zeros(shape, np.float32)
+            return np.zeros((self.spec.n_mels, self.n_frames), np.float32)
+        if rng.random() < self.recipe.profile_share:
+            quiet = self._quiet[rng.integers(len(self._quiet))]
+            return self._anywhere(self._white, rng) * quiet * augment.gusty(self.n_frames, rng)
         slope = np.linspace(0, rng.uniform(-4, 1), self.spec.n_mels)[:, None]
-        level = rng.uniform(-5, 0)
-        grain = rng.gamma(rng.uniform(1.0, 4.0), size=shape)
-        return (grain * 10 ** (slope + level)).astype(np.float32)
+        grain = rng.gamma(rng.uniform(1.0, 4.0), size=(self.spec.n_mels, self.n_frames))
+        return (grain * 10 ** (slope + rng.uniform(-5, 0))).astype(np.float32)
 
     def _recoloured(self, power: Floats, rng: np.random.Generator) -> Floats:
-        """Another microphone: a smooth random equaliser, now and then a low-pass."""
-        gain = np.zeros(self.spec.n_mels)
+        """Another microphone."""
         if rng.random() < self.recipe.equalised_share:
-            knots = rng.normal(0, self.recipe.tilt, 5)
-            gain += np.interp(np.linspace(0, 4, self.spec.n_mels), np.arange(5), knots)
+            power = power * augment.tinted(self.spec.n_mels, self.recipe.tilt, rng)
         if rng.random() < self.recipe.lowpass_share:
-            cut = rng.integers(int(0.7 * self.spec.n_mels), self.spec.n_mels)
-            gain[cut:] -= rng.uniform(0.1, 0.4) * np.arange(1, self.spec.n_mels - cut + 1)
-        return power * (10**gain).astype(np.float32)[:, None]
-
-    def _mask(self, window: Floats, rng: np.random.Generator) -> None:
-        """SpecAugment (Park et al. 2019): one frequency and one time mask, filled with the mean, 0."""
-        height = rng.integers(self.recipe.frequency_mask + 1)
-        low = rng.integers(self.spec.n_mels - height + 1)
-        window[low : low + height] = 0
-        width = rng.integers(self.recipe.time_mask + 1)
-        first = rng.integers(self.n_frames - width + 1)
-        window[:, first : first + width] = 0
-
-
-def warped(power: Floats, n_frames: int, shift: int) -> Floats:
-    """Mel power (n_mels, any) as `n_frames` frames, moved up by `shift` mel bands; the edge band fills what opens."""
-    frames = np.arange(n_frames) * power.shape[1] // n_frames
-    bands = np.clip(np.arange(len(power)) - shift, 0, len(power) - 1)
-    return power[bands[:, None], frames]
+            power = power * augment.muffled(self.spec.n_mels, rng)
+        return power
 
 
 def activity(power: Floats, n_frames: int) -> npt.NDArray[np.float64]:
