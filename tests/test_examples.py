@@ -216,30 +216,6 @@ def test_activity_is_highest_where_something_stands_out() -> None:
     assert 650 - N_FRAMES <= found.argmax() <= 600
 
 
-@pytest.mark.parametrize(("begin_s", "target"), [(0.0, 1.0), (1.5, 0.875), (2.4, 0.65), (2.95, MASKED)])
-def test_a_window_that_calls_fill_a_little_is_told_less(begin_s: float, target: float) -> None:
-    """Boxed from `begin_s` to 3 s: half for a trace, one for two seconds, and too little is not known."""
-    name = TAXA["parus_major"].scientific_name
-    boxes = (Box(begin_s, begin_s + (3 - begin_s) / 2, name), Box(begin_s + (3 - begin_s) / 2, 3.0, name))
-    recording = Recording(Path("0.wav"), "parus_major", "s", 0, "s", boxes)
-    recipe = dataclasses.replace(DEFAULT, full_s=2.0)
-    examples = Examples([recording], {recording.path: one_note(50)}, {"parus_major": name}, SPEC, N_FRAMES, recipe)
-    assert examples._target(recording, 0, 180) == pytest.approx([target])
-    assert examples._told(0.1) == pytest.approx(0.525)
-    assert DEFAULT.full_s == 0
-
-
-def test_mixing_keeps_the_surer_of_two_targets() -> None:
-    names = ("parus_major", "athene_noctua")
-    recipe = dataclasses.replace(DEFAULT, species_mix_share=1.0)
-    examples = drawn_from(recipe, [(name, one_note(50)) for name in names])
-    mixed = [
-        examples._mixed(one_note(20), np.array([0.5, MASKED], np.float32), np.random.default_rng(seed))[1]
-        for seed in range(20)
-    ]
-    assert {tuple(one.tolist()) for one in mixed} == {(0.5, 1.0), (1.0, MASKED)}
-
-
 def test_a_label_said_to_sound_in_the_background_is_neither_true_nor_false() -> None:
     power = one_note(50)
     also = Recording(Path("0.wav"), "parus_major", "s", 0, "s", also=("athene_noctua", "turdus_merula"))

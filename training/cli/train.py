@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,6 @@ from training.cli.options import (
     err,
 )
 from training.corpus.manifest import read_manifest
-from training.drawing.examples import DEFAULT
 from training.drawing.material import SONGS, read_material
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES
 from training.machine import Machine, machine
@@ -45,9 +43,6 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
     fold: Annotated[list[int] | None, typer.Option(help="Leave this fold out; none: train on everything.")] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal networks.")] = Schedule().seed,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = Schedule().peak_rate,
-    full: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Of boxed calls, that make a window's target 1; 0: any.")
-    ] = DEFAULT.full_s,
     origin: Annotated[
         Path | None, typer.Option("--from", help="Start from this checkpoint, or the one of the same name in a folder.")
     ] = None,
@@ -67,7 +62,6 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
     manifest, scale = read_manifest(data), width_of(width)
     for number in fold or ():
         manifest.check_fold(number)
-    recipe = replace(DEFAULT, full_s=full)
     schedule = Schedule(steps=steps, batch=batch, peak_rate=rate, frozen=frozen, seed=seed)
     console.print(f"{len(manifest.recordings)} recordings, {len(manifest.labels)} labels; decoding")
     material = read_material(manifest, min(SONGS, 1 + steps * batch // DRAWS_OF_A_SONG), seed)
@@ -76,7 +70,7 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
         for left_out in fold or (None,):
             path = checkpoint_path(out, left_out)
             start = _origin(origin, path.name, left_out, data_hash)
-            examples = material.examples(left_out, start.labels if start else (), recipe)
+            examples = material.examples(left_out, start.labels if start else ())
             if examples.unheard:
                 unheard = ", ".join(examples.unheard)
                 err.print(f"no recordings of {unheard}: they stay as they were, and the others learn nothing of them")

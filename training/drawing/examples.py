@@ -51,8 +51,6 @@ class Recipe:
     """mel bands at most that a call is moved up or down and keeps its name"""
     stretch: float = 0.1
     """share of a window at most that a call is drawn out or hurried and keeps its name"""
-    full_s: float = 0.0
-    """seconds of boxed calls that make a window's target 1; fewer make it less, down to a half; 0: any does"""
     mix_share: float = 0.6
     species_mix_share: float = 0.3
     """of the mixed windows: with another species instead of noise"""
@@ -169,7 +167,7 @@ class Examples:
             other, other_target = self._positive(rng)
             level = rng.uniform(-0.7, 0.7)
             most, least = np.maximum(target, other_target), np.minimum(target, other_target)
-            target = np.where(most > 0, most, least)
+            target = np.where(most == 1, most, least)
         elif self.backgrounds and rng.random() < self.recipe.background_share:
             other = self._anywhere(self.backgrounds[int(rng.integers(len(self.backgrounds)))], rng)
             level = rng.uniform(*self.recipe.background_level)
@@ -236,7 +234,7 @@ class Examples:
             boxes = [box for box in recording.boxes if box.scientific_name == name]
             covered = [min(end_s, box.end_s) - max(begin_s, box.begin_s) for box in boxes]
             if any(seconds >= LEAST_CALL_S for seconds in covered):
-                target[index] = self._told(sum(max(0.0, seconds) for seconds in covered))
+                target[index] = 1
         return target
 
     def _nothing(self) -> Floats:
@@ -244,10 +242,6 @@ class Examples:
         target = np.zeros(len(self.labels), np.float32)
         target[self._unheard] = MASKED
         return target
-
-    def _told(self, covered_s: float) -> float:
-        """The target of a window of which boxes cover so much: how sure it may be, or how full it is."""
-        return 1.0 if self.recipe.full_s == 0 else min(1.0, 0.5 + 0.5 * covered_s / self.recipe.full_s)
 
     def _negative(self, rng: np.random.Generator) -> Floats:
         choices = self._by_label[None]

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.features import Floats
 from training.corpus.manifest import Manifest
-from training.drawing.examples import DEFAULT, Examples, Recipe
+from training.drawing.examples import Examples
 from training.drawing.songs import bank
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES, read_spectra
 
@@ -25,7 +25,7 @@ class Material:
     backgrounds: tuple[Floats, ...]
     songs: tuple[Floats, ...]
 
-    def examples(self, left_out: int | None, known: tuple[str, ...] = (), recipe: Recipe = DEFAULT) -> Examples:
+    def examples(self, left_out: int | None, known: tuple[str, ...] = ()) -> Examples:
         """What a network that leaves out this fold learns from.
 
         `known`: labels of an earlier network that are to stay, whether or not there are recordings of them.
@@ -38,7 +38,6 @@ class Material:
             {label: taxa[label].scientific_name if label in taxa else label for label in labels},
             SPEC,
             SPEC.n_frames(WINDOW_SAMPLES),
-            recipe,
             backgrounds=self.backgrounds,
             songs=self.songs,
         )
