@@ -12,7 +12,7 @@ help:
 	@echo "make install                         .venv with all extras"
 	@echo "make check                           linters, types, import rules"
 	@echo "make bench                           speed and memory, as ratios in one run"
-	@echo "make model                           train and export the bundled model (took about an hour on two cores)"
+	@echo "make model                           train, judge and export the bundled model (about two hours on two cores)"
 
 .venv/.set-up-device: locks/device.txt pyproject.toml scripts/setup
 	@sh scripts/setup device
@@ -43,18 +43,16 @@ bench: install
 	$(BIN)/python benchmarks/offline.py
 	$(BIN)/python benchmarks/daemon.py
 
-# Three rounds, each from where the last ended; then every fold's network as the device runs it, judged by its fold.
+# Two rounds, the second from where the first ended; then every fold's network as the device runs it, judged by its fold.
 TRAIN := $(BIN)/dawnchorus-training train
 FOLDS := --fold 0 --fold 1 --fold 2 --fold 3
-AGAIN := --rate 1e-3 --steps 1400
+AGAIN := --from build/first --rate 1e-3 --steps 1400
 
 model: install
 	$(TRAIN) --out build/first --steps 1800 $(FOLDS)
 	$(TRAIN) --out build/first --steps 1800
-	$(TRAIN) --out build/second --from build/first $(AGAIN) $(FOLDS)
-	$(TRAIN) --out build/second --from build/first $(AGAIN)
-	$(TRAIN) --out build/training --from build/second $(AGAIN) $(FOLDS)
-	$(TRAIN) --out build/training --from build/second $(AGAIN)
+	$(TRAIN) $(AGAIN) $(FOLDS)
+	$(TRAIN) $(AGAIN)
 	for fold in 0 1 2 3; do $(BIN)/dawnchorus-export model --name fold$$fold \
 		--checkpoint build/training/fold$$fold.pt --out build/training/fold$$fold.onnx || exit 1; done
 	$(BIN)/dawnchorus-training evaluate --networks int8

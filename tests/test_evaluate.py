@@ -56,6 +56,7 @@ from training.evaluation.thresholds import (
     Wanted,
     choose,
     fit_labels,
+    lowered,
     raised,
     recalls_of,
     reported,
@@ -411,6 +412,32 @@ def test_the_threshold_that_costs_least_recall_is_the_one_that_is_raised() -> No
     recalls = np.stack([np.ones(len(GRID)), (GRID <= 0.8).astype(float)], axis=1)
     found = GRID[raised(np.array([0, 0]), recalls, false, 1)]
     assert found.tolist() == [0.81, 0.5]
+
+
+@modest
+@given(seed=st.integers(0, 10**6), most=st.integers(0, 10))
+def test_lowered_thresholds_keep_the_bounds_and_lose_no_recall(seed: int, most: int) -> None:
+    rng = np.random.default_rng(seed)
+    bounds = [(rng.beta(1, 2, (30, 3)).astype(np.float32), most) for _ in range(2)]
+    least = rng.integers(0, 10, 3)
+    recalls = np.sort(rng.random((len(GRID), 3)), axis=0)[::-1]
+    steps = least
+    for false, bound in bounds:
+        steps = raised(steps, recalls, false, bound)
+    found = lowered(steps, least, recalls, bounds)
+    assert ((least <= found) & (found <= steps)).all()
+    for false, bound in bounds:
+        before, after = ((false >= GRID[some].astype(np.float32)).any(axis=1).sum() for some in (steps, found))
+        assert after <= max(bound, before)
+
+
+def test_a_threshold_whose_raising_became_needless_goes_down_again() -> None:
+    """One false row may be reported, so the first label, whose recall that costs, may be reported in it."""
+    false = np.array([[0.8, 0.8]], np.float32)
+    recalls = np.stack([(GRID <= 0.7).astype(float), np.zeros(len(GRID))], axis=1)
+    high = int(np.flatnonzero(GRID == 0.81)[0])
+    found = lowered(np.array([high, high]), np.array([0, 0]), recalls, [(false, 1)])
+    assert GRID[found].tolist() == [0.5, 0.81]
 
 
 def test_what_ships_reports_strangers_and_negatives_as_seldom_as_was_asked_for() -> None:

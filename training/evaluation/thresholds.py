@@ -5,7 +5,7 @@ labels' recordings, negatives and strangers are false. A small count is not take
 added to either side (the mean under Jeffreys' prior). A label whose few recordings cannot reach the precision gets the
 threshold of the best F0.5, which minds precision twice as much as recall (van Rijsbergen 1979, chapter 7). Then, as
 long as more strangers are reported than were asked for, or more is detected where no label can be, the threshold goes
-up that pays most: false reports gone by recall lost.
+up that pays most: false reports gone by recall lost. At the end thresholds go down again where that costs nothing.
 """
 
 from collections.abc import Sequence
@@ -70,11 +70,13 @@ def fit_labels(heard: Heard, wanted: Wanted) -> tuple[Label, ...]:
     known, unknown = (calibration.confidences(some.logits, calibrations) for some in (claims, strangers))
     precisions = smoothed_precisions(np.concatenate([known, unknown]), everything.truth)
     recalls = recalls_of(known, claims.truth)
-    steps = choose(precisions, recalls, wanted.precision)
-    alarms, listened = _alarms(heard, labels_of(heard, calibrations, GRID[np.zeros_like(steps)]))
-    steps = raised(steps, recalls, unknown, int(wanted.strangers * len(unknown)))
-    steps = raised(steps, recalls, alarms, int(wanted.hourly * listened))
-    return labels_of(heard, calibrations, GRID[steps])
+    chosen = choose(precisions, recalls, wanted.precision)
+    alarms, listened = _alarms(heard, labels_of(heard, calibrations, GRID[np.zeros_like(chosen)]))
+    bounds = ((unknown, int(wanted.strangers * len(unknown))), (alarms, int(wanted.hourly * listened)))
+    steps = chosen
+    for false, most in bounds:
+        steps = raised(steps, recalls, false, most)
+    return labels_of(heard, calibrations, GRID[lowered(steps, chosen, recalls, bounds)])
 
 
 def smoothed_precisions(scores: Floats, truth: Truths) -> Reals:
@@ -117,6 +119,32 @@ def raised(steps: Steps, recalls: Reals, false: Floats, most: int) -> Steps:
         height, label = np.unravel_index(worth.argmax(), worth.shape)
         steps[label] = height
     return steps
+
+
+def lowered(steps: Steps, least: Steps, recalls: Reals, bounds: Sequence[tuple[Floats, int]]) -> Steps:
+    """Lower thresholds towards `least` as far as the bounds on rows of false reports let them.
+
+    Raising one label may have made it needless that another was raised as high. The label that gains most recall,
+    (n_grid, n_labels), goes first, until none gains any. A bound that is not kept is at least not broken further.
+    """
+    steps = steps.copy()
+    most = [max(bound, _reported(false, steps)) for false, bound in bounds]
+    while True:
+        best, gain = steps, 0.0
+        for label, height in ((i, h) for i in range(len(steps)) for h in range(least[i], steps[i])):
+            tried = steps.copy()
+            tried[label] = height
+            won = float(recalls[height, label] - recalls[steps[label], label])
+            if won > gain and all(_reported(false, tried) <= n for (false, _), n in zip(bounds, most, strict=True)):
+                best, gain = tried, won
+        if gain == 0:
+            return steps
+        steps = best
+
+
+def _reported(false: Floats, steps: Steps) -> int:
+    """Rows, (n, n_labels), in which some label is reported."""
+    return int((false >= STEPS[steps]).any(axis=1).sum())
 
 
 def _alarms(heard: Heard, labels: Sequence[Label]) -> tuple[Floats, float]:
