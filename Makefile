@@ -12,7 +12,7 @@ help:
 	@echo "make install                         .venv with all extras"
 	@echo "make check                           linters, types, import rules"
 	@echo "make bench                           speed and memory, as ratios in one run"
-	@echo "make model                           train, judge and export the bundled model (about two hours on two cores)"
+	@echo "make model                           train, judge and export the bundled model (an hour or two on two cores)"
 
 .venv/.set-up-device: locks/device.txt pyproject.toml scripts/setup
 	@sh scripts/setup device
