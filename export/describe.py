@@ -26,7 +26,7 @@ LICENCE = "CC-BY-NC-SA-4.0"
 THRESHOLDS, CALIBRATION = BY_LABEL = ("thresholds", "calibration")
 """of an evaluation: what stands in the contract beside each label, not among its figures"""
 PARITY_TOLERANCE = 0.02
-PARITY_AMPLITUDE = 0.2
+PARITY_AMPLITUDE = PARITY_WIND = 0.1
 
 
 def contract_of(
@@ -97,6 +97,6 @@ def write_contract(path: Path, contract: Contract) -> None:
 
 
 def _parity_sound(sample_rate: int) -> Samples:
-    """One phrase of the synthesised song over faint wind: no recording may travel in a model file."""
+    """One phrase of the synthesised song over wind: no recording may travel in a model file."""
     noise = wind(sample_rate, 1.0, np.random.default_rng(0))[: round(PHRASE_S * sample_rate)]
-    return PARITY_AMPLITUDE * song(sample_rate, PHRASE_S) + np.float32(0.01) * noise
+    return PARITY_AMPLITUDE * song(sample_rate, PHRASE_S) + np.float32(PARITY_WIND) * noise

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from scipy.special import expit
+from synthetic import SONG_S, great_tit
 
 from monitor.classifier import STARTER, Classifier
 from monitor.contract import KEY
@@ -47,8 +48,8 @@ def constant_model(
     scores = [expit(c["slope"] * x + c["intercept"]) for c, x in zip(calibrations, logits, strict=True)]
     text["parity"]["scores"] = [float(score) for score in scores]
     n_frames = 1 + (text["window_samples"] - text["input"]["n_fft"]) // text["input"]["hop"]
-    shape = [batch, 1, text["input"]["n_mels"], n_frames]
-    cells = shape[2] * n_frames
+    shape = [batch, len(text["input"]["channels"]), text["input"]["n_mels"], n_frames]
+    cells = shape[1] * shape[2] * n_frames
     rows = 2 if only_pairs else -1
     constants = {
         "weights": np.zeros((cells, len(logits)), np.float32),
@@ -160,7 +161,8 @@ def test_neither_silence_nor_noise_at_full_scale_is_a_bird(sound: Any, bundled: 
 
 
 def test_the_synthesised_song_is_a_great_tit(bundled: Classifier) -> None:
-    scores = bundled.scores(np.float32(0.2) * song(bundled.contract.sample_rate, bundled.contract.window_s))
+    start = round(SONG_S[0] * bundled.contract.sample_rate)
+    scores = bundled.scores(great_tit(bundled.contract.sample_rate)[start:][: bundled.contract.window_samples])
     best = bundled.contract.labels[int(scores.argmax())]
     assert best.scientific_name == "Parus major"
     assert scores.max() >= best.threshold
