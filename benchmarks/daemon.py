@@ -16,7 +16,7 @@ import yaml
 from monitor.soundscape import soundscape
 
 SETTLE_S, MEASURE_S = 5.0, 20.0
-START = "import monitor.service; from monitor.classifier import Classifier; Classifier()"
+START = "import monitor.service.serve; from monitor.classifier import Classifier; Classifier()"
 
 
 def start_seconds() -> float:

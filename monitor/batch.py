@@ -14,7 +14,7 @@ from monitor.clock import SampleClock
 from monitor.effort import EffortMeter
 from monitor.errors import MonitorError, RecordingError
 from monitor.features import Floats
-from monitor.records import Detection, Window
+from monitor.records import Detection, Gap, Window
 from monitor.sinks.tables import DetectionRows, Format, Row, ScoreRows, Source, Table, detection_table, score_table
 from monitor.sources import until_broken
 from monitor.sources.recordings import find_recordings, open_recording
@@ -98,7 +98,7 @@ def _analyze_file(
         sinks.append(ScoreRows(source, contract.labels, analysis.scores_floor, scores))
     tracker = Tracker(contract.labels, analysis.rules, stream.id)
     blocks = until_broken(stream.blocks, summary.errors.append)
-    pipeline.run(blocks, stream.sample_rate, classifier, tracker, sinks, analysis.step)
+    pipeline.run(blocks, stream.sample_rate, [pipeline.Chain(classifier, tracker, analysis.step, sinks)])
     summary.heard_s += effort.heard_s
     summary.lost_s += effort.elapsed_s - effort.heard_s
     if effort.elapsed_s > 0 and effort.heard_s == 0:
@@ -119,6 +119,9 @@ class _EffortTotal:
     def heard(self, window: Window, scores: Floats) -> None:
         del scores
         self._meter.heard(window)
+
+    def lost(self, gap: Gap) -> None:
+        """Nothing to do: what no window covers is lost."""
 
     def handle(self, detection: Detection) -> None:
         """Nothing to do."""

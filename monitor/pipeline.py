@@ -1,11 +1,14 @@
 """READ FIRST. Wires the stages, and nothing else; live and offline analysis both run this."""
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import tee
 from typing import Protocol
 
 from monitor.classifier import Classifier
 from monitor.features import Floats
-from monitor.records import Block, Detection, Window
+from monitor.records import Block, Detection, Gap, Window
 from monitor.resample import resampled
 from monitor.tracker import Tracker
 from monitor.windows import windows
@@ -17,6 +20,9 @@ class Sink(Protocol):
     def heard(self, window: Window, scores: Floats) -> None:
         """A window was analysed; scores have shape (n_labels,)."""
 
+    def lost(self, gap: Gap) -> None:
+        """The source says that it did not get these samples."""
+
     def handle(self, detection: Detection) -> None:
         """A detection is complete."""
 
@@ -24,39 +30,66 @@ class Sink(Protocol):
         """The recording ended before this sample."""
 
 
-def run(
-    blocks: Iterable[Block],
-    sample_rate: int,
-    classifier: Classifier,
-    tracker: Tracker,
-    sinks: Sequence[Sink],
-    step: int,
-) -> None:
-    """Analyse one recording, from its first block to its last detection.
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """One model's way from audio to results. Its step, its sinks and its detections count at the model's rate."""
 
-    `blocks` count samples at `sample_rate` Hz. Sinks, `step` and the detections count at the model's rate.
+    classifier: Classifier
+    tracker: Tracker
+    step: int
+    sinks: Sequence[Sink]
+
+
+def run(audio: Iterable[Block | Gap], sample_rate: int, chains: Sequence[Chain]) -> None:
+    """Analyse one recording, from its first block to its last detection, with one or several models.
+
+    `audio` counts samples at `sample_rate` Hz. The models take turns, the one that is least far going first, so that
+    no more than about a window of audio waits for one of them.
     """
-    end = _End()
-    audio = end.watch(resampled(blocks, sample_rate, classifier.contract.sample_rate))
-    for window, scores in classifier.score(windows(audio, classifier.contract.window_samples, step)):
+    copies = tee(audio, len(chains))
+    ways = [_analysed(copy, sample_rate, chain) for copy, chain in zip(copies, chains, strict=True)]
+    del copies
+    turns = [(0.0, index) for index in range(len(ways))]
+    while turns:
+        _, index = turns[0]
+        reached_s = next(ways[index], None)
+        if reached_s is None:
+            heapq.heappop(turns)
+        else:
+            heapq.heapreplace(turns, (reached_s, index))
+
+
+def _analysed(audio: Iterable[Block | Gap], sample_rate: int, chain: Chain) -> Iterator[float]:
+    """One model's analysis; yields after each window how many seconds of audio the next one will need."""
+    contract, sinks = chain.classifier.contract, chain.sinks
+    end = _End(sinks)
+    pieces = end.watch(resampled(audio, sample_rate, contract.sample_rate))
+    for window, scores in chain.classifier.score(windows(pieces, contract.window_samples, chain.step)):
         for sink in sinks:
             sink.heard(window, scores)
-        for detection in tracker.update(window, scores):
-            for sink in sinks:
-                sink.handle(detection)
-    for detection in tracker.finish():
-        for sink in sinks:
-            sink.handle(detection)
+        _hand(chain.tracker.update(window, scores), sinks)
+        yield (window.end_sample + chain.step) / contract.sample_rate
+    _hand(chain.tracker.finish(), sinks)
     for sink in sinks:
         sink.ended(end.sample)
 
 
+def _hand(detections: Iterable[Detection], sinks: Sequence[Sink]) -> None:
+    for detection in detections:
+        for sink in sinks:
+            sink.handle(detection)
+
+
 class _End:
-    """Remembers where the audio ended, also the part that was too short for a window."""
+    """Remembers where the audio ended, also the part that was too short for a window, and passes on what is missing."""
 
-    sample = 0
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self.sample, self._sinks = 0, sinks
 
-    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        for block in blocks:
-            self.sample = block.end_sample
-            yield block
+    def watch(self, audio: Iterable[Block | Gap]) -> Iterator[Block | Gap]:
+        for piece in audio:
+            self.sample = piece.end_sample
+            yield piece
+            if isinstance(piece, Gap):  # whose last windows before it have been analysed by now
+                for sink in self._sinks:
+                    sink.lost(piece)

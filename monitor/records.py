@@ -1,6 +1,7 @@
 """What flows between the stages. Positions are sample indices of one recording, never seconds."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,42 @@ class Block:
     start_sample: int
     samples: Samples
     """shape (n,), float32 in [-1, 1]; a source does not touch them again"""
+    captured: float | None = None
+    """monotonic seconds at which its last sample had been taken; None where that is not now, as in a file"""
 
     @property
     def end_sample(self) -> int:
         """One past the last sample."""
         return self.start_sample + len(self.samples)
+
+
+class Cause(StrEnum):
+    """Why a stretch of time was not heard."""
+
+    DEVICE = "device"
+    """the microphone was gone, dead or frozen, or gave what no microphone gives"""
+    OVERRUN = "overrun"
+    """it was there, but audio was lost on its way to us"""
+    OVERLOAD = "overload"
+    """we had it, and gave it up because analysis could not keep up"""
+    DAMAGED = "damaged"
+    """a recording cannot be decoded there"""
+    SCHEDULE = "schedule"
+    """nobody wanted to listen"""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Samples that a source did not get, in the place of the blocks that it could not yield.
+
+    A source says so while it lasts, in as many pieces as it likes. Without one, audio that begins later than the
+    last ended is a gap of unknown cause.
+    """
+
+    start_sample: int
+    end_sample: int
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import soxr
 
-from monitor.records import Block, Samples
+from monitor.records import Block, Gap, Samples
 
 QUALITY = "HQ"
 """soxr's 20-bit quality: pass band to 91 % of the lower Nyquist frequency."""
@@ -16,22 +16,28 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
     return soxr.resample(samples, from_rate, to_rate, quality=QUALITY).astype(np.float32, copy=False)
 
 
-def resampled(blocks: Iterable[Block], from_rate: int, to_rate: int) -> Iterator[Block]:
-    """Resample a stream of blocks; start_sample then counts samples at `to_rate`.
+def resampled(audio: Iterable[Block | Gap], from_rate: int, to_rate: int) -> Iterator[Block | Gap]:
+    """Resample a stream of blocks; samples then count at `to_rate`.
 
     A gap stays a gap: the filter is emptied before it and starts afresh behind it.
     """
     if from_rate == to_rate:
-        yield from blocks
+        yield from audio
         return
     stretch: _Stretch | None = None
-    for block in blocks:
-        if stretch is not None and block.start_sample != stretch.end_in:
+    end_out: int | None = None
+    for piece in audio:
+        if stretch is not None and (isinstance(piece, Gap) or piece.start_sample != stretch.end_in):
             yield from stretch.finish()
-            stretch = _Stretch(block.start_sample, stretch.end_out, from_rate, to_rate)
+            end_out = stretch.end_out
+            stretch = None
+        if isinstance(piece, Gap):
+            start, end = (_scaled(sample, from_rate, to_rate) for sample in (piece.start_sample, piece.end_sample))
+            yield Gap(start, end, piece.cause)
+            continue
         if stretch is None:
-            stretch = _Stretch(block.start_sample, None, from_rate, to_rate)
-        yield from stretch.add(block.samples)
+            stretch = _Stretch(piece.start_sample, end_out, from_rate, to_rate)
+        yield from stretch.add(piece.samples)
     if stretch is not None:
         yield from stretch.finish()
 
@@ -44,7 +50,7 @@ class _Stretch:
         self._start_in, self._ratio = start_in, (from_rate, to_rate)
         self.end_in = start_in
         # Rounding must not let two stretches overlap, nor hide the gap between them.
-        rounded = (start_in * to_rate + from_rate // 2) // from_rate
+        rounded = _scaled(start_in, from_rate, to_rate)
         self._start_out = self.end_out = rounded if previous_end is None else max(rounded, previous_end + 1)
 
     def add(self, samples: Samples) -> Iterator[Block]:
@@ -62,3 +68,8 @@ class _Stretch:
             block = Block(self.end_out, samples)
             self.end_out = block.end_sample
             yield block
+
+
+def _scaled(sample: int, from_rate: int, to_rate: int) -> int:
+    """The sample at another rate that is nearest in time."""
+    return (sample * to_rate + from_rate // 2) // from_rate

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from monitor.errors import ConfigError
-from monitor.records import Block, Window
+from monitor.records import Block, Gap, Window
 
 
-def windows(blocks: Iterable[Block], size: int, step: int) -> Iterator[Window]:
+def windows(audio: Iterable[Block | Gap], size: int, step: int) -> Iterator[Window]:
     """Cut blocks into windows of `size` samples, one every `step` samples.
 
     Each stretch between gaps begins a new row of windows at its first sample. What remains at its end is
@@ -24,13 +24,15 @@ def windows(blocks: Iterable[Block], size: int, step: int) -> Iterator[Window]:
         msg = f"step of {step} samples: must be at least 1 and at most the window's {size}"
         raise ConfigError(msg)
     stretch: _Stretch | None = None
-    for block in blocks:
-        if stretch is not None and block.start_sample != stretch.end_sample:
+    for piece in audio:
+        if stretch is not None and (isinstance(piece, Gap) or piece.start_sample != stretch.end_sample):
             yield from stretch.tail()
             stretch = None
+        if isinstance(piece, Gap):
+            continue
         if stretch is None:
-            stretch = _Stretch(block.start_sample, size, step)
-        yield from stretch.add(block)
+            stretch = _Stretch(piece.start_sample, size, step)
+        yield from stretch.add(piece)
     if stretch is not None:
         yield from stretch.tail()
 

@@ -26,7 +26,7 @@ import soundfile
 import yaml
 
 from monitor.records import Samples
-from monitor.sinks.store import FILE
+from monitor.sinks.database import FILE
 from monitor.soundscape import soundscape
 
 T = TypeVar("T")

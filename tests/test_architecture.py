@@ -22,7 +22,7 @@ def test_the_rooms_import_only_what_they_may() -> None:
 
 def test_the_device_imports_neither_torch_nor_training_nor_export() -> None:
     code = (
-        "import sys, monitor.cli, monitor.service, monitor.batch, monitor.demo\n"
+        "import sys, monitor.cli, monitor.service.serve, monitor.batch, monitor.demo\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

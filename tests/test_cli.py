@@ -17,8 +17,12 @@ import yaml
 from command import COMMAND, dawnchorus, run, sentence
 from synthetic import RATE, great_tit, read_table
 
-from monitor import cli, config
+from monitor import cli
 from monitor.classifier import STARTER, Classifier
+from monitor.config.mqtt import Mqtt
+from monitor.config.reading import parse
+from monitor.config.settings import Config
+from monitor.config.template import TEMPLATE
 from monitor.contract import KEY, VERSION
 
 USAGE, CONFIGURATION = 2, 78
@@ -130,7 +134,7 @@ def test_a_call_that_makes_no_sense_is_wrong_usage(words: tuple[str, ...]) -> No
 def test_init_writes_a_configuration_that_is_valid_and_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "new" / "config.yaml"
     assert dawnchorus("config", "init", path).returncode == 0
-    assert config.parse(path.read_text(encoding="utf-8")) == config.Config()
+    assert parse(path.read_text(encoding="utf-8")) == Config()
 
 
 def test_init_refuses_to_overwrite(written: Callable[[str], Path]) -> None:
@@ -146,7 +150,7 @@ def test_check_prints_what_is_in_force_and_that_is_a_configuration(written: Call
     assert result.returncode == 0
     in_force = yaml.safe_load(result.stdout)
     assert (in_force["station"], in_force["mqtt"]["port"], in_force["mqtt"]["tls"]) == ("pond", 8883, True)
-    assert in_force["mqtt"]["keepalive_s"] == config.Mqtt().keepalive_s
+    assert in_force["mqtt"]["keepalive_s"] == Mqtt().keepalive_s
     assert dawnchorus("config", "check", "-c", written(result.stdout)).stdout == result.stdout
 
 
@@ -200,7 +204,7 @@ def test_the_schema_is_a_json_schema_that_takes_the_template_and_refuses_nonsens
     schema = json.loads(result.stdout)
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
-    assert validator.is_valid(yaml.safe_load(config.TEMPLATE))
+    assert validator.is_valid(yaml.safe_load(TEMPLATE))
     assert not validator.is_valid({"mqtt": {"port": 0}})
     assert not validator.is_valid({"source": {"kind": "gramophone"}})
 

@@ -13,20 +13,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor import config as configuration
-from monitor.config import (
-    TEMPLATE,
-    Config,
-    Detecting,
-    MicrophoneSource,
-    Mqtt,
-    RecordingsSource,
-    Store,
-    load,
-    parse,
-    schema,
-    state_directory,
-)
+from monitor.config import reading as configuration
+from monitor.config.detection import Detecting
+from monitor.config.mqtt import Mqtt
+from monitor.config.reading import load, parse, schema
+from monitor.config.settings import Config, Store, state_directory
+from monitor.config.source import MicrophoneSource, RecordingsSource
+from monitor.config.template import TEMPLATE
 from monitor.errors import ConfigError
 
 modest = settings(derandomize=True, deadline=None, max_examples=150)

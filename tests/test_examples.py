@@ -16,7 +16,7 @@ from training.corpus.manifest import Box, Manifest, Recording, read_manifest
 from training.drawing import augment
 from training.drawing.augment import warped
 from training.drawing.examples import DEFAULT, MASKED, Examples, Recipe, activity
-from training.drawing.songs import PEAK, bank, echo, song
+from training.drawing.songs import PEAK, bank, song
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES, read_spectra
 
 N_FRAMES = SPEC.n_frames(WINDOW_SAMPLES)
@@ -314,7 +314,7 @@ def test_equal_seeds_give_an_equal_bank(songs: tuple[Floats, ...]) -> None:
 def test_an_echo_falls_by_60_decibels_in_its_decay_time_and_keeps_the_energy() -> None:
     click = np.zeros((SPEC.n_mels, 600), np.float32)
     click[:, 0] = 1
-    heard = echo(click, 0.5, SPEC)
+    heard = augment.echo(click, 0.5, SPEC)
     frames = round(0.5 * SPEC.sample_rate / SPEC.hop)
     assert 10 * np.log10(heard[0, frames] / heard[0, 0]) == pytest.approx(-60, abs=0.5)
     assert heard.sum(axis=1) == pytest.approx(np.ones(SPEC.n_mels), rel=1e-3)

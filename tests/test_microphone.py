@@ -205,7 +205,7 @@ def test_the_daemon_survives_a_sound_server_that_freezes_and_ends_in_time_while_
         until(lambda: supervisor.heard("listening to mic"), "the first window")
         sound_server.freeze()
         until(lambda: supervisor.heard("STATUS=no audio: the sound server does not answer"), "systemd is told")
-        assert "ERROR monitor.service: the sound server does not answer" in daemon.said()
+        assert "ERROR monitor.service.session: the sound server does not answer" in daemon.said()
         windows = supervisor.heard("listening to mic")
         sound_server.thaw()
         until(lambda: supervisor.heard("listening to mic") > windows, "a window from the microphone that came back")

@@ -30,11 +30,11 @@ from rigs import (
 )
 from test_store import built, opened, sequences
 
-from monitor.config import Mqtt
+from monitor.config.mqtt import Mqtt
 from monitor.errors import BrokerError
 from monitor.messages import EffortMessage, StatusMessage
+from monitor.sinks.database import FILE
 from monitor.sinks.mqtt import REFUSED_WAIT_S, Publisher, Station
-from monitor.sinks.store import FILE
 
 ONLINE = StatusMessage(
     station=STATION, state="online", version="0", started_utc="2026-05-01T12:00:00.000Z", model="starter"

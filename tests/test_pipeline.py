@@ -1,7 +1,7 @@
 """The stages wired together, with a classifier that needs no model file."""
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
@@ -15,7 +15,7 @@ from monitor import pipeline
 from monitor.contract import Calibration, Contract, Label, LogMel, Output, Parity, Provenance
 from monitor.errors import ConfigError
 from monitor.features import Floats, mel_power
-from monitor.records import Block, Detection, Samples, Window
+from monitor.records import Block, Cause, Detection, Gap, Samples, Window
 from monitor.tracker import Rules, Tracker
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class _Notebook:
     seen_windows: list[int] = field(default_factory=list)
     """how many windows had been heard when each detection came"""
     ends: list[int] = field(default_factory=list)
+    gaps: list[tuple[Gap, int]] = field(default_factory=list)
+    """with how many windows had been heard when each came"""
 
     def heard(self, window: Window, scores: Floats) -> None:
         self.windows.append((window.start_sample, window.end_sample, window.samples.tobytes()))
@@ -78,16 +80,19 @@ class _Notebook:
         self.detections.append(detection)
         self.seen_windows.append(len(self.windows))
 
+    def lost(self, gap: Gap) -> None:
+        self.gaps.append((gap, len(self.windows)))
+
     def ended(self, end_sample: int) -> None:
         self.ends.append(end_sample)
 
 
-def analysed(blocks: list[Block], sample_rate: int, *others: _Notebook) -> _Notebook:
+def analysed(audio: Sequence[Block | Gap], sample_rate: int, *others: _Notebook) -> _Notebook:
     """One recording through the pipeline."""
     notebook = _Notebook()
     tracker = Tracker(CONTRACT.labels, Rules.of(CONTRACT.labels, max_samples=10 * WINDOW), RECORDING)
     classifier = cast("Classifier", _PitchClassifier())
-    pipeline.run(blocks, sample_rate, classifier, tracker, [notebook, *others], STEP)
+    pipeline.run(audio, sample_rate, [pipeline.Chain(classifier, tracker, STEP, [notebook, *others])])
     return notebook
 
 
@@ -188,5 +193,62 @@ def test_a_recording_without_audio_ends_at_its_start() -> None:
 def test_a_step_longer_than_the_window_stops_the_analysis() -> None:
     tracker = Tracker(CONTRACT.labels, Rules.of(CONTRACT.labels, max_samples=10), RECORDING)
     classifier = cast("Classifier", _PitchClassifier())
+    chain = pipeline.Chain(classifier, tracker, WINDOW + 1, [])
     with pytest.raises(ConfigError, match="at most the window's 240"):
-        pipeline.run([tone(MODEL_RATE, 0, 800, 60.0)], MODEL_RATE, classifier, tracker, [], WINDOW + 1)
+        pipeline.run([tone(MODEL_RATE, 0, 800, 60.0)], MODEL_RATE, [chain])
+
+
+@pytest.mark.parametrize("sample_rate", SOURCE_RATES)
+def test_a_gap_that_the_source_tells_of_ends_what_was_heard_at_once_and_is_passed_on(sample_rate: int) -> None:
+    second = Gap(sample_rate, 2 * sample_rate, Cause.DEVICE)
+    before, after = tone(sample_rate, 0, sample_rate, 60.0), tone(sample_rate, 2 * sample_rate, 3 * sample_rate, 60.0)
+    told = analysed([before, second, after], sample_rate)
+    untold = analysed([before, after], sample_rate)
+    assert (told.windows, told.detections, told.ends) == (untold.windows, untold.detections, untold.ends)
+    ahead = [window for window in told.windows if window[0] < MODEL_RATE]
+    assert told.gaps == [(Gap(MODEL_RATE, 2 * MODEL_RATE, Cause.DEVICE), len(ahead))]
+
+
+def test_a_gap_at_the_end_counts_as_time_that_passed() -> None:
+    told = analysed([tone(MODEL_RATE, 0, 800, 60.0), Gap(800, 2000, Cause.SCHEDULE)], MODEL_RATE)
+    assert told.ends == [2000]
+
+
+class _Counted:
+    """Audio that says how far it has been taken."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._blocks, self.taken = blocks, 0
+
+    def __iter__(self) -> Iterator[Block]:
+        for block in self._blocks:
+            self.taken = block.end_sample
+            yield block
+
+
+@dataclass(slots=True)
+class _Behind(_Notebook):
+    """Notes how far the audio had been taken when each window was heard."""
+
+    audio: _Counted = field(default_factory=lambda: _Counted([]))
+    behind: list[int] = field(default_factory=list)
+
+    def heard(self, window: Window, scores: Floats) -> None:
+        _Notebook.heard(self, window, scores)
+        self.behind.append(self.audio.taken - window.end_sample)
+
+
+def test_two_models_hear_the_same_audio_each_as_if_it_were_alone_and_neither_runs_ahead() -> None:
+    blocks = [tone(MODEL_RATE, start, start + 80, 60.0 if start < 8000 else 300.0) for start in range(0, 16_000, 80)]
+    audio = _Counted(blocks)
+    notebooks = [_Behind(audio=audio) for _ in range(2)]
+    chains = []
+    for notebook, step in zip(notebooks, (STEP, WINDOW), strict=True):
+        tracker = Tracker(CONTRACT.labels, Rules.of(CONTRACT.labels, max_samples=10 * WINDOW), RECORDING)
+        chains.append(pipeline.Chain(cast("Classifier", _PitchClassifier()), tracker, step, [notebook]))
+    pipeline.run(audio, MODEL_RATE, chains)
+    alone = analysed(blocks, MODEL_RATE)
+    assert notebooks[0].windows == alone.windows
+    assert notebooks[0].detections == alone.detections
+    assert [window[0] for window in notebooks[1].windows] == [*range(0, 16_000 - WINDOW, WINDOW), 16_000 - WINDOW]
+    assert all(max(notebook.behind) <= 80 + WINDOW for notebook in notebooks)

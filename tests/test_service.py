@@ -29,7 +29,7 @@ from rigs import (
     until,
 )
 
-from monitor.cli import EX_CONFIG, FAILED
+from monitor.cli.options import EX_CONFIG, FAILED
 from monitor.soundscape import soundscape
 
 
@@ -103,7 +103,7 @@ def test_damaged_recordings_are_named_and_all_that_can_be_heard_is(broker: Broke
     assert set(heard) == {str(first), str(broken), str(last)}
     assert tables["outbox"] == []
     for path, problem in ((garbage, "cannot be read as audio"), (empty, "cannot be"), (broken, "decoding broke off")):
-        assert f"ERROR monitor.service: {path}: {problem}" in daemon.said()
+        assert f"ERROR monitor.service.session: {path}: {problem}" in daemon.said()
 
 
 def test_a_recording_whose_name_is_not_unicode_is_heard_and_published(

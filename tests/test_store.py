@@ -24,7 +24,10 @@ from monitor.clock import Quality, SampleClock
 from monitor.errors import StoreError
 from monitor.records import Detection, Taxon, Window
 from monitor.sinks import store as module
-from monitor.sinks.store import FILE, Build, Origin, Outbox, Store, StoreSink, detection_message, outage_message
+from monitor.sinks.database import FILE
+from monitor.sinks.keeping import Origin, StoreSink, detection_message, outage_message
+from monitor.sinks.outbox import Outbox
+from monitor.sinks.store import Build, Store
 
 RATE = 24_000
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

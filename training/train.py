@@ -50,6 +50,7 @@ class Run:
             "width": width,
             "labels": examples.labels,
             "front end": asdict(examples.spec),
+            "frames": examples.n_frames,
             "recipe": asdict(examples.recipe),
             "recordings": len(examples.starts_by_path),
         }
@@ -144,10 +145,11 @@ def train(
 def adopt(network: EfficientNetLite, examples: Examples, width: float, origin: Checkpoint) -> None:
     """Copy a trained network's weights; a label that it knows keeps its output, a new one starts untrained.
 
-    Raises ModelError where it has another width, window or front end.
+    Its windows may have another length: every layer slides over time. Raises ModelError where it has another width
+    or front end.
     """
-    theirs = {"width": origin.width, "frames": origin.spec.n_frames(origin.window_samples), **asdict(origin.spec)}
-    ours = {"width": width, "frames": examples.n_frames, **asdict(examples.spec)}
+    theirs = {"width": origin.width, **asdict(origin.spec)}
+    ours = {"width": width, **asdict(examples.spec)}
     if found := differences(theirs, ours):
         msg = f"the checkpoint to start from is of another configuration: {found}"
         raise ModelError(msg)

@@ -18,10 +18,10 @@ from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from monitor.config import Mqtt
+from monitor.config.mqtt import Mqtt
 from monitor.errors import BrokerError
 from monitor.messages import StatusMessage
-from monitor.sinks.store import Outbox
+from monitor.sinks.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from monitor.clock import SampleClock, rfc3339
 from monitor.contract import Contract, Label
 from monitor.errors import StoreError
 from monitor.features import Floats
-from monitor.records import Detection, Taxon, Window
+from monitor.records import Detection, Gap, Taxon, Window
 
 
 class Format(StrEnum):
@@ -198,6 +198,9 @@ class DetectionRows:
     def heard(self, window: Window, scores: Floats) -> None:
         """Nothing to do."""
 
+    def lost(self, gap: Gap) -> None:
+        """Nothing to do."""
+
     def handle(self, detection: Detection) -> None:
         """Note a detection."""
         span = (detection.onset_sample, detection.offset_sample)
@@ -221,6 +224,9 @@ class ScoreRows:
         above = [(label, float(score)) for label, score in zip(self._labels, scores, strict=True)]
         rows = [row_of(self._source, span, label.taxon, score) for label, score in above if score >= self._floor]
         self._table.write(rows, self._source.offset_s)
+
+    def lost(self, gap: Gap) -> None:
+        """Nothing to do."""
 
     def handle(self, detection: Detection) -> None:
         """Nothing to do."""

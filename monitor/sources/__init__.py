@@ -8,7 +8,7 @@ from uuid import UUID
 
 from monitor.clock import Quality
 from monitor.errors import MonitorError
-from monitor.records import Block
+from monitor.records import Block, Gap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +23,11 @@ class Stream:
     start: datetime | None
     """UTC of sample 0, None where nobody knows"""
     quality: Quality
-    blocks: Iterator[Block]
+    blocks: Iterator[Block | Gap]
     """may raise RecordingError or MicrophoneError"""
 
 
-def until_broken(blocks: Iterator[Block], report: Callable[[MonitorError], None]) -> Iterator[Block]:
+def until_broken(blocks: Iterator[Block | Gap], report: Callable[[MonitorError], None]) -> Iterator[Block | Gap]:
     """End the blocks where the source breaks, and report why: what was heard until then stays heard."""
     try:
         yield from blocks
@@ -35,7 +35,7 @@ def until_broken(blocks: Iterator[Block], report: Callable[[MonitorError], None]
         report(error)
 
 
-def until_stopped(blocks: Iterator[Block], stop: threading.Event) -> Iterator[Block]:
+def until_stopped(blocks: Iterator[Block | Gap], stop: threading.Event) -> Iterator[Block | Gap]:
     """End the blocks as soon as `stop` is set."""
     for block in blocks:
         if stop.is_set():

@@ -13,7 +13,7 @@ import soundfile
 
 from monitor.clock import Quality
 from monitor.errors import RecordingError
-from monitor.records import Block
+from monitor.records import Block, Gap
 from monitor.sources import Stream
 from monitor.sources.names import start_time
 
@@ -84,12 +84,12 @@ def open_recording(path: Path, zone: tzinfo | None = None, block_s: float = BLOC
 
 
 def paced(
-    blocks: Iterable[Block],
+    blocks: Iterable[Block | Gap],
     sample_rate: int,
     speed: float,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
-) -> Iterator[Block]:
+) -> Iterator[Block | Gap]:
     """Yield each block when a microphone would have, at `speed` times real time."""
     begin = monotonic()
     for block in blocks:

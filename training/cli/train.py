@@ -29,6 +29,7 @@ from training.drawing.spectra import SPEC, WINDOW_SAMPLES
 from training.machine import Machine, machine
 from training.network import width_of
 
+WINDOW_S = WINDOW_SAMPLES / SPEC.sample_rate
 DRAWS_OF_A_SONG = 8
 """windows drawn in all for each song that is made up: a short run needs few"""
 
@@ -40,6 +41,7 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = Schedule().steps,
     batch: Annotated[int, typer.Option(min=1, help="Windows a step, in each process.")] = Schedule().batch,
     width: Annotated[str, typer.Option(help="nano, small, or a number; 1 is EfficientNet-Lite0.")] = "nano",
+    window: Annotated[float, typer.Option(min=0.5, max=15, help="Seconds that the network sees at once.")] = WINDOW_S,
     fold: Annotated[list[int] | None, typer.Option(help="Leave this fold out; none: train on everything.")] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal networks.")] = Schedule().seed,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = Schedule().peak_rate,
@@ -64,7 +66,8 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
         manifest.check_fold(number)
     schedule = Schedule(steps=steps, batch=batch, peak_rate=rate, frozen=frozen, seed=seed)
     console.print(f"{len(manifest.recordings)} recordings, {len(manifest.labels)} labels; decoding")
-    material = read_material(manifest, min(SONGS, 1 + steps * batch // DRAWS_OF_A_SONG), seed)
+    window_samples = round(window * SPEC.sample_rate)
+    material = read_material(manifest, min(SONGS, 1 + steps * batch // DRAWS_OF_A_SONG), seed, window_samples)
     data_hash = manifest.content_hash()
     with machine() as processor:
         for left_out in fold or (None,):
@@ -85,7 +88,7 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
                     progress=progress,
                 )
             if processor.rank == 0:
-                settings = (scale, SPEC, WINDOW_SAMPLES, data_hash, schedule, left_out)
+                settings = (scale, SPEC, window_samples, data_hash, schedule, left_out)
                 Checkpoint(weights, examples.labels, *settings).save(path)
                 console.print(f"wrote {path}")
 

@@ -52,3 +52,14 @@ def gusty(n_frames: int, rng: np.random.Generator) -> Floats:
     knots = int(rng.integers(2, 7))
     swell = rng.normal(0, rng.choice([0.0, 0.1, 0.4]), knots)
     return (10 ** np.interp(np.linspace(0, knots - 1, n_frames), np.arange(knots), swell)).astype(np.float32)
+
+
+def echo(power: Floats, decay_s: float, spec: MelSpec) -> Floats:
+    """What a diffuse echo makes of mel power (n_mels, n_frames): 60 dB less after `decay_s` seconds."""
+    kept = np.float32(10 ** (-6 * spec.hop / spec.sample_rate / decay_s))
+    heard = np.empty_like(power)
+    level = np.zeros(len(power), np.float32)
+    for frame in range(power.shape[1]):
+        level = kept * level + (1 - kept) * power[:, frame]
+        heard[:, frame] = level
+    return heard

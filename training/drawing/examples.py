@@ -51,6 +51,12 @@ class Recipe:
     """mel bands at most that a call is moved up or down and keeps its name"""
     stretch: float = 0.1
     """share of a window at most that a call is drawn out or hurried and keeps its name"""
+    echo_share: float = 0.25
+    """of the calls: with the echo of a wood, a rock face or a street"""
+    echo_level: float = 1.0
+    """power at most, of the echo's to the call's"""
+    echo_decay_s: tuple[float, float] = (0.2, 1.5)
+    """until the echo is 60 dB softer"""
     mix_share: float = 0.6
     species_mix_share: float = 0.3
     """of the mixed windows: with another species instead of noise"""
@@ -188,6 +194,13 @@ class Examples:
         shift = int(rng.integers(*recipe.stranger_shift) * rng.choice([-1, 1]))
         return augment.warped(power[:, ::-1], self.n_frames, shift)
 
+    def _echoing(self, power: Floats, rng: np.random.Generator) -> Floats:
+        """Farther away, or among walls: what was a call is a call and its echo."""
+        if rng.random() >= self.recipe.echo_share:
+            return power
+        level = np.float32(rng.uniform(0, self.recipe.echo_level))
+        return power + level * augment.echo(power, rng.uniform(*self.recipe.echo_decay_s), self.spec)
+
     def _song(self, rng: np.random.Generator) -> Floats:
         power = self.songs[int(rng.integers(len(self.songs)))]
         length = min(power.shape[1], round(self.n_frames * 2 ** rng.uniform(-0.5, 0.35)))
@@ -202,7 +215,7 @@ class Examples:
         power = self.spectra[recording.path]
         length = min(power.shape[1], round(self.n_frames * stretch))
         start = min(self._start(recording, power, rng), power.shape[1] - length)
-        return recording, start, power[:, start : start + length]
+        return recording, start, self._echoing(power[:, start : start + length], rng)
 
     def _start(self, recording: Recording, power: Floats, rng: np.random.Generator) -> int:
         """First frame of a window, drawn where the species is boxed or else where something stands out."""

@@ -24,6 +24,7 @@ class Material:
     spectra: Mapping[Path, Floats]
     backgrounds: tuple[Floats, ...]
     songs: tuple[Floats, ...]
+    window_samples: int
 
     def examples(self, left_out: int | None, known: tuple[str, ...] = ()) -> Examples:
         """What a network that leaves out this fold learns from.
@@ -37,17 +38,20 @@ class Material:
             self.spectra,
             {label: taxa[label].scientific_name if label in taxa else label for label in labels},
             SPEC,
-            SPEC.n_frames(WINDOW_SAMPLES),
+            SPEC.n_frames(self.window_samples),
             backgrounds=self.backgrounds,
             songs=self.songs,
         )
 
 
-def read_material(manifest: Manifest, n_songs: int = SONGS, seed: int = 1) -> Material:
+def read_material(
+    manifest: Manifest, n_songs: int = SONGS, seed: int = 1, window_samples: int = WINDOW_SAMPLES
+) -> Material:
     """Decode a manifest's recordings and make up the songs. RecordingError where one cannot be decoded."""
     return Material(
         manifest,
-        read_spectra(manifest.recordings, SPEC, WINDOW_SAMPLES),
-        tuple(read_spectra(manifest.backgrounds, SPEC, WINDOW_SAMPLES).values()),
-        bank(n_songs, SPEC, SPEC.n_frames(WINDOW_SAMPLES), np.random.default_rng(seed)),
+        read_spectra(manifest.recordings, SPEC, window_samples),
+        tuple(read_spectra(manifest.backgrounds, SPEC, window_samples).values()),
+        bank(n_songs, SPEC, SPEC.n_frames(window_samples), np.random.default_rng(seed)),
+        window_samples,
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from monitor.features import Floats, MelSpec, mel_power
 from monitor.records import Samples
+from training.drawing import augment
 
 Curve = npt.NDArray[np.float64]
 
@@ -39,22 +40,11 @@ def _recorded(spec: MelSpec, n_frames: int, rng: np.random.Generator) -> Floats:
     """Mel power of a song with the echo of a place and the noise of a recorder."""
     power = mel_power(song(spec.sample_rate, (n_frames - 1) * spec.hop + spec.n_fft, rng), spec)
     if _often(0.7, rng):
-        power = power + np.float32(rng.uniform(0, 0.5)) * echo(power, rng.uniform(0.1, 1.2), spec)
+        power = power + np.float32(rng.uniform(0, 0.5)) * augment.echo(power, rng.uniform(0.1, 1.2), spec)
     colour = rng.normal(-np.linspace(0, rng.uniform(0, 2), 5), 0.4)
     colour = 10 ** np.interp(np.linspace(0, 4, spec.n_mels), np.arange(5), colour)[:, None]
     grain = rng.gamma(rng.uniform(1, 4), 0.5, size=power.shape)
     return (power + power.mean() * 10 ** rng.uniform(-4, -0.5) * colour * grain).astype(np.float32)
-
-
-def echo(power: Floats, decay_s: float, spec: MelSpec) -> Floats:
-    """What a diffuse echo makes of mel power (n_mels, n_frames): 60 dB less after `decay_s` seconds."""
-    kept = np.float32(10 ** (-6 * spec.hop / spec.sample_rate / decay_s))
-    heard = np.empty_like(power)
-    level = np.zeros(len(power), np.float32)
-    for frame in range(power.shape[1]):
-        level = kept * level + (1 - kept) * power[:, frame]
-        heard[:, frame] = level
-    return heard
 
 
 def _voice(sample_rate: int, n_samples: int, rng: np.random.Generator) -> Curve:

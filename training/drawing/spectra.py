@@ -18,7 +18,8 @@ SPEC = MelSpec(
 """24 kHz holds every call of the ten species and is half of what recorders write; frames of 33 ms every
 17 ms, so that a step of one second is 60 whole frames; the floor is the noise of 16-bit rounding."""
 
-WINDOW_SAMPLES = 3 * SPEC.sample_rate
+WINDOW_SAMPLES = 2 * SPEC.sample_rate
+"""what a network sees at once, unless it is asked for another length: see docs/ablations.md"""
 
 
 def read_samples(path: Path, sample_rate: int) -> Floats:
