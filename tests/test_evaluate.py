@@ -26,7 +26,7 @@ from training import cli
 from training.checkpoint import Checkpoint, Schedule
 from training.corpus.layouts.own import TAXA
 from training.corpus.manifest import Box, Manifest, Recording, read_manifest
-from training.drawing.spectra import SPEC, WINDOW_SAMPLES, read_samples, read_spectra
+from training.drawing.spectra import SPEC, read_samples, read_spectra
 from training.evaluation import calibration, networks
 from training.evaluation.bins import bin_sessions, second_bins, window_truths
 from training.evaluation.claims import UNKNOWN, claims_of
@@ -68,7 +68,8 @@ from training.train import sigmoid
 TIT, ROOK, OWL = "parus_major", "corvus_frugilegus", "athene_noctua"
 PAIR = {ROOK: TAXA[ROOK], TIT: TAXA[TIT]}
 THREE = {label: TAXA[label] for label in sorted(PITCH_HZ)}
-WINDOW_S = WINDOW_SAMPLES / SPEC.sample_rate
+WINDOW_S = 3.0
+WINDOW_SAMPLES = round(WINDOW_S * SPEC.sample_rate)
 N_FRAMES = SPEC.n_frames(WINDOW_SAMPLES)
 WIDTH = 0.25
 N_PLOTS = 7
@@ -589,7 +590,7 @@ def test_windows_are_those_that_the_device_would_see(playlist: Playlist, heard: 
     expected = loudest_bands([log_mel(samples[start:][:WINDOW_SAMPLES], SPEC) for start in (0, SPEC.sample_rate)])
     assert heard.recordings[0].logits[:2] == pytest.approx(expected, abs=1e-3)
     assert heard.recordings[0].last_s == pytest.approx(1.5, abs=0.02)
-    assert len(windows_of(np.zeros((96, N_FRAMES), np.float32))) == 1
+    assert len(windows_of(np.zeros((96, N_FRAMES), np.float32), SPEC, WINDOW_SAMPLES)) == 1
 
 
 def test_other_birds_of_one_species_are_heard_by_one_network(playlist: Playlist) -> None:

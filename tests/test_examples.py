@@ -121,6 +121,7 @@ def only(recipe: Recipe) -> Recipe:
         recipe,
         negative_share=0.0,
         song_share=0.0,
+        echo_share=0.0,
         mix_share=0.0,
         equalised_share=0.0,
         lowpass_share=0.0,
@@ -279,7 +280,7 @@ def test_a_muffled_recorder_loses_the_heights_and_nothing_else() -> None:
 
 
 @modest
-@given(seed=st.integers(0, 10**6), bands=st.integers(0, 96), frames=st.integers(0, 179))
+@given(seed=st.integers(0, 10**6), bands=st.integers(0, 96), frames=st.integers(0, 2 * N_FRAMES))
 def test_a_mask_covers_at_most_what_it_may_and_leaves_the_rest(seed: int, bands: int, frames: int) -> None:
     picture = np.ones((2, SPEC.n_mels, N_FRAMES), np.float32)
     augment.masked(picture, bands, frames, np.random.default_rng(seed))
@@ -318,3 +319,20 @@ def test_an_echo_falls_by_60_decibels_in_its_decay_time_and_keeps_the_energy() -
     frames = round(0.5 * SPEC.sample_rate / SPEC.hop)
     assert 10 * np.log10(heard[0, frames] / heard[0, 0]) == pytest.approx(-60, abs=0.5)
     assert heard.sum(axis=1) == pytest.approx(np.ones(SPEC.n_mels), rel=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_call_with_an_echo_rings_on_and_keeps_its_name(share: float) -> None:
+    recording = Recording(Path("note.wav"), "parus_major", "s", 0, "s")
+    recipe = dataclasses.replace(only(DEFAULT), stranger_share=0.0, shift=0, stretch=0.0, echo_share=share)
+    examples = Examples(
+        [recording], {recording.path: one_note(50)}, {"parus_major": "Parus major"}, SPEC, N_FRAMES, recipe
+    )
+    rng = np.random.default_rng(4)
+    rang_on = []
+    for _ in range(20):
+        power, target = examples._window(rng)
+        assert target.tolist() == [1]
+        assert power[50, 20:60].min() >= 1
+        rang_on.append(power[50, 60:64].mean() > 2 * power[50, 70 + N_FRAMES // 4 :].mean())
+    assert all(rang_on) if share else not any(rang_on)

@@ -33,10 +33,10 @@ def muffled(n_mels: int, rng: np.random.Generator) -> Floats:
 def masked(pictures: Floats, bands: int, frames: int, rng: np.random.Generator) -> None:
     """SpecAugment (Park et al. 2019) in place: one frequency and one time mask, filled with 0, the mean."""
     n_mels, n_frames = pictures.shape[-2:]
-    height = rng.integers(bands + 1)
+    height = rng.integers(min(bands, n_mels) + 1)
     low = rng.integers(n_mels - height + 1)
     pictures[..., low : low + height, :] = 0
-    width = rng.integers(frames + 1)
+    width = rng.integers(min(frames, n_frames) + 1)
     first = rng.integers(n_frames - width + 1)
     pictures[..., first : first + width] = 0
 

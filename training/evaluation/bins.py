@@ -30,7 +30,7 @@ def second_bins(scored: Sequence[Scored], taxa: Mapping[str, Taxon], window_s: f
     """
     relevant, ranked = [np.zeros((0, len(taxa)), bool)], [np.zeros((0, len(taxa)), np.float32)]
     for one in boxed(scored):
-        begins = np.arange(len(one.logits) + int(window_s) - 1, dtype=np.float64)
+        begins = np.arange(_count(one, window_s), dtype=np.float64)
         relevant.append(covered_s(one.recording.boxes or (), taxa, begins, begins + 1) >= LEAST_CALL_S)
         starts = np.arange(len(one.logits), dtype=np.float64)
         over = np.minimum(starts + window_s, begins[:, None] + 1) - np.maximum(starts, begins[:, None])
@@ -41,8 +41,13 @@ def second_bins(scored: Sequence[Scored], taxa: Mapping[str, Taxon], window_s: f
 def bin_sessions(scored: Sequence[Scored], window_s: float) -> npt.NDArray[np.int64]:
     """For each of the `second_bins` the number of its session, (bins,)."""
     numbers = numbered([one.recording.session for one in boxed(scored)])
-    counts = [len(one.logits) + int(window_s) - 1 for one in boxed(scored)]
+    counts = [_count(one, window_s) for one in boxed(scored)]
     return np.repeat(numbers, np.array(counts, np.int64))
+
+
+def _count(one: Scored, window_s: float) -> int:
+    """How many one-second bins windows cover at least half of, one window beginning each second."""
+    return int(len(one.logits) + window_s - LEAST_COVER_S)
 
 
 def window_truths(one: Scored, taxa: Mapping[str, Taxon], window_s: float) -> Bools:
