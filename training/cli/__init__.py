@@ -3,6 +3,7 @@
 import typer
 
 from monitor.errors import MonitorError
+from training.cli.blend import blend
 from training.cli.build import build
 from training.cli.evaluate import evaluate
 from training.cli.fetch import fetch
@@ -12,7 +13,7 @@ from training.cli.survey import survey
 from training.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (fetch, survey, build, train, show, evaluate):
+for command in (fetch, survey, build, train, blend, show, evaluate):
     app.command()(command)
 
 
