@@ -116,7 +116,13 @@ def kept(store: Path) -> dict[str, list[dict[str, Any]]]:
         connection.row_factory = sqlite3.Row
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         tables = [name for name in names if not name.startswith("sqlite_")]
-        return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in tables}  # noqa: S608
+        return {name: [_read(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in tables}  # noqa: S608
+
+
+def _read(row: sqlite3.Row) -> dict[str, Any]:
+    """A row by column name; noise is kept as JSON."""
+    cells = dict(row)
+    return cells | {name: json.loads(cells[name]) for name in cells if name == "noise_dbfs"}
 
 
 class Daemon:

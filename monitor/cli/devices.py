@@ -12,6 +12,7 @@ def devices() -> None:
 
     Example: `dawnchorus devices`
     """
+    from monitor.sources.identity import lasting  # noqa: PLC0415
     from monitor.sources.microphone import list_devices  # noqa: PLC0415
 
     found = list_devices()
@@ -23,4 +24,7 @@ def devices() -> None:
         out.print(
             plain(f"{device.name}  ({device.host_api}, {device.channels} channels, {device.sample_rate} Hz{default})")
         )
-        out.print(plain(f"    source: {{kind: microphone, device: {json.dumps(device.name)}}}"))
+        out.print(plain(f"    source: {{kind: microphone, device: {json.dumps(lasting(device, found))}}}"))
+        if device.usb:
+            _, kind, port = device.usb.identities()
+            out.print(plain(f"    or by its kind: {kind}, or by where it is plugged in: {port}"))

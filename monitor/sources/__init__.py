@@ -1,4 +1,15 @@
-"""Where audio comes from: a microphone or recordings. A source yields streams, one recording each."""
+"""Where audio comes from: what is live, or recordings. A source yields streams, one recording each.
+
+live          live sources as they are configured -> endless streams: read first
+capture       one feed for ever: opened again whenever it is lost, in a thread of its own
+feed          what is open now: microphone (by its program sound_card), pipe or network; child, pcm, identity help
+liveness      whether a feed is dead or stuck
+continuity    whether its samples are late, missing or too many, by the monotonic clock alone
+tape          where they belong in the endless stream
+ring          what waits between that thread and the analysis
+hearing       channel, gain, high_pass, and the symptoms of a microphone that is there and ails
+recordings    files, and names: when they began
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,11 +24,11 @@ from monitor.records import Block, Gap
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """One recording, from a file or from the microphone until it is lost."""
+    """One recording: a file, or all that a live source gives while the service runs."""
 
     id: UUID
     name: str
-    """the file's path as it was given, or the microphone"""
+    """the file's path as it was given, or the live source, the same whether it is there or not"""
     sample_rate: int
     """Hz, of the blocks"""
     start: datetime | None
@@ -25,6 +36,10 @@ class Stream:
     quality: Quality
     blocks: Iterator[Block | Gap]
     """may raise RecordingError or MicrophoneError"""
+    began: float | None = None
+    """monotonic seconds of sample 0 of a live source; None for a file"""
+    fullness: Callable[[], float] = lambda: 0.0
+    """how much of what may wait for its analysis waits now, in [0, 1]; a file waits itself"""
 
 
 def until_broken(blocks: Iterator[Block | Gap], report: Callable[[MonitorError], None]) -> Iterator[Block | Gap]:

@@ -1,45 +1,32 @@
-"""A microphone as a source, through PortAudio, judged by the samples that arrive.
+"""A sound card as a feed, through PortAudio in a process of its own (see `sound_card`)."""
 
-PortAudio says nothing when a sound server freezes and little when it loses samples, so its flags are
-not trusted: samples received are held against the monotonic clock. With a frozen server no call into
-PortAudio returns, so each is made in a thread of its own. sounddevice is imported when a microphone is
-asked for, because its import fails where the system lacks libportaudio.
-"""
-
-import logging
-import os
-import queue
+import json
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from types import ModuleType
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from monitor.clock import system_quality
 from monitor.errors import MicrophoneError
-from monitor.records import Block, Samples
-from monitor.sources import Stream
+from monitor.records import Block
+from monitor.sources import Stream, sound_card
+from monitor.sources.child import Child
+from monitor.sources.continuity import BURST_S
+from monitor.sources.feed import Frames
+from monitor.sources.identity import SYSTEM, Usb, fitting, usb_of
+from monitor.sources.liveness import listen
 
-logger = logging.getLogger(__name__)
-T = TypeVar("T")
-
-BLOCK_S = 0.1
-HELD_BLOCKS = 300
-"""half a minute of audio: what inference may fall behind before the newest audio is lost, as a gap"""
-SILENT_S = 5.0
-"""without a single sample for so long, the microphone is gone"""
-WILD_FACTOR = 2.0
-"""a source that is this much faster than real time is no microphone"""
 ANSWER_S = 5.0
-CLOSE_S = 2.0
-"""what a call into PortAudio may take; afterwards the sound server counts as frozen"""
-_ASKING = "portaudio"
-"""name of the threads that call into it"""
+"""what PortAudio may take to list or to open; afterwards the sound server counts as frozen"""
+MIXED_AT_MOST = 8
+"""channels: what offers more is no card but a plug-in of ALSA"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,49 +40,131 @@ class Device:
     sample_rate: int
     """Hz, the device's own choice"""
     default: bool
+    usb: Usb | None = None
+    """what it is on USB, if it is"""
 
 
-def list_devices() -> list[Device]:
+def list_devices(system: Path = SYSTEM) -> list[Device]:
     """All inputs, as they are now. MicrophoneError where there is no PortAudio or its sound server is frozen."""
-    return _ask(_listed, ANSWER_S)
-
-
-def _listed() -> list[Device]:
-    sound = _sounddevice()
-    # PortAudio lists what was there when it was initialised; a device that came later needs this.
-    sound._terminate()  # noqa: SLF001
-    sound._initialize()  # noqa: SLF001
-    apis = sound.query_hostapis()
-    return [
-        Device(
-            index=index,
-            name=found["name"],
-            host_api=apis[found["hostapi"]]["name"],
-            channels=found["max_input_channels"],
-            sample_rate=int(found["default_samplerate"]),
-            default=index == sound.default.device[0],
-        )
-        for index, found in enumerate(sound.query_devices())
-        if found["max_input_channels"] > 0
-    ]
+    child = _Program()
+    try:
+        return child.inputs(threading.Event(), system)
+    finally:
+        child.end()
 
 
 def choose_device(devices: list[Device], wanted: str) -> Device:
-    """The input whose name is `wanted`, or contains it; the default one for an empty text.
+    """The input that `wanted` names, as `identity.fitting` reads it; the default one for an empty text.
 
     Raises MicrophoneError, listing the inputs, unless exactly one fits.
     """
-    fitting = [d for d in devices if d.default] if not wanted else [d for d in devices if d.name == wanted]
-    if not fitting and wanted:
-        fitting = [d for d in devices if wanted.casefold() in d.name.casefold()]
-    if not fitting and not wanted:
-        fitting = devices[:1]
-    if len(fitting) == 1:
-        return fitting[0]
-    names = ", ".join(repr(d.name) for d in (fitting or devices)) or "none at all"
-    problem = f"{len(fitting)} inputs fit" if fitting else "no input fits"
+    fit = fitting(devices, wanted) if wanted else ([d for d in devices if d.default] or devices[:1])
+    if len(fit) == 1:
+        return fit[0]
+    names = ", ".join(repr(d.name) for d in (fit or devices)) or "none at all"
+    problem = f"{len(fit)} inputs fit" if fit else "no input fits"
     msg = f"microphone {wanted!r}: {problem}; there are: {names}" if wanted else f"no microphone; inputs: {names}"
     raise MicrophoneError(msg)
+
+
+class SoundCard:
+    """The open input that `wanted` names. MicrophoneError where it is not there or cannot be opened.
+
+    `sample_rate` in Hz is used if the card takes it, else its own. It gives its first `needed` channels, or all.
+    """
+
+    burst_s = BURST_S
+
+    def __init__(
+        self,
+        wanted: str,
+        sample_rate: int | None,
+        stop: threading.Event,
+        *,
+        needed: int = 1,
+        all_channels: bool = False,
+        system: Path = SYSTEM,
+    ) -> None:
+        self._program = _Program()
+        try:
+            device = choose_device(self._program.inputs(stop, system), wanted)
+            self.name = f"microphone {device.name!r}"
+            self._channels = max(needed, min(device.channels, MIXED_AT_MOST) if all_channels else 1)
+            self.sample_rate = self._open(device, sample_rate, stop)
+        except MicrophoneError:
+            self._program.end()
+            raise
+        self._held = b""
+
+    def read(self, patience_s: float) -> list[Frames]:
+        """What has come, or comes within that time."""
+        try:
+            self._held += self._program.read(patience_s)
+        except EOFError:
+            msg = f"{self.name}: {self._program.last_words}"
+            raise MicrophoneError(msg) from None
+        found, position, header = [], 0, sound_card.HEADER
+        while len(self._held) >= position + header.size:
+            start, captured, size = header.unpack_from(self._held, position)
+            begin, end = position + header.size, position + header.size + size
+            if len(self._held) < end:
+                break
+            samples = np.frombuffer(self._held[begin:end], np.float32).reshape(-1, self._channels)
+            found.append(Frames(start, samples, captured))
+            position = end
+        self._held = self._held[position:]
+        return found
+
+    def close(self) -> None:
+        """End the process that holds it."""
+        self._program.end()
+
+    def _open(self, device: Device, sample_rate: int | None, stop: threading.Event) -> int:
+        if self._channels > device.channels:
+            msg = f"{self.name} has {device.channels} channels: there is no channel {self._channels}"
+            raise MicrophoneError(msg)
+        rates = list(dict.fromkeys([sample_rate or device.sample_rate, device.sample_rate]))
+        self._program.tell({"index": device.index, "channels": self._channels, "sample_rates": rates})
+        try:
+            return int(self._program.answer(stop)["sample_rate"])
+        except MicrophoneError as error:
+            msg = f"{self.name}: {error}"
+            raise MicrophoneError(msg) from error
+
+
+class _Program:
+    """`sound_card`, run by its path so that it imports no more than it needs."""
+
+    def __init__(self) -> None:
+        self._child = Child([sys.executable, "-P", sound_card.__file__])
+        self.end, self.read = self._child.end, self._child.read
+
+    def inputs(self, stop: threading.Event, system: Path) -> list[Device]:
+        """What it says first."""
+        return [Device(**found, usb=usb_of(found["name"], system)) for found in self.answer(stop)["inputs"]]
+
+    def tell(self, wish: dict[str, Any]) -> None:
+        """Say what to open."""
+        self._child.tell(json.dumps(wish))
+
+    def answer(self, stop: threading.Event) -> dict[str, Any]:
+        """Its next answer. MicrophoneError where it says an error, says nothing, or ends."""
+        try:
+            line = self._child.line(ANSWER_S, stop)
+        except EOFError:
+            raise MicrophoneError(self.last_words) from None
+        if line is None:
+            msg = "the sound server does not answer"
+            raise MicrophoneError(msg)
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise MicrophoneError(answer["error"])
+        return answer
+
+    @property
+    def last_words(self) -> str:
+        """Why it ended, if it said so."""
+        return f"the program that holds the sound card ended: {self._child.last_words or 'it was killed'}"
 
 
 def open_microphone(
@@ -105,147 +174,18 @@ def open_microphone(
     monotonic: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Stream:
-    """Open an input and wait for its first samples.
+    """An input to listen to once, its first channel: the blocks end when `stop` is set.
 
-    `wanted` is part of its name, `sample_rate` in Hz (None: the device's own). The blocks end when `stop` is
-    set, and raise MicrophoneError when samples stay away or come faster than sound does.
+    They raise MicrophoneError where samples stay away or repeat for ever; nothing is waited for or opened again.
     """
-    device = choose_device(list_devices(), wanted)
-    capture = _Capture(device, sample_rate or device.sample_rate, stop, monotonic)
-    first = capture.first()
-    start = now() - timedelta(seconds=len(first.samples) / capture.sample_rate)
-    logger.info("listening to %s at %d Hz", device.name, capture.sample_rate)
-    return Stream(
-        id=uuid.uuid4(),
-        name=device.name,
-        sample_rate=capture.sample_rate,
-        start=start,
-        quality=system_quality(),
-        blocks=capture.blocks(first),
-    )
+    card = SoundCard(wanted, sample_rate, stop)
 
-
-class _Capture:
-    """The open device. The callback copies, enqueues and counts; nothing else."""
-
-    def __init__(self, device: Device, sample_rate: int, stop: threading.Event, monotonic: Callable[[], float]) -> None:
-        self.sample_rate, self._device, self._stop, self._monotonic = sample_rate, device, stop, monotonic
-        self._queue: queue.Queue[Block] = queue.Queue(HELD_BLOCKS)
-        self._position = 0
-        self.lost_blocks = 0
-        self._stream = _ask(self._open, ANSWER_S)
-        self._opened = monotonic()
-
-    def _open(self) -> Any:  # noqa: ANN401
-        sound = _sounddevice()
+    def blocks() -> Iterator[Block]:
         try:
-            stream = sound.InputStream(
-                device=self._device.index,
-                samplerate=self.sample_rate,
-                channels=1,
-                dtype="float32",
-                blocksize=round(BLOCK_S * self.sample_rate),
-                callback=self._take,
-            )
-            stream.start()
-        except (sound.PortAudioError, ValueError) as error:
-            msg = f"microphone {self._device.name!r} cannot be opened at {self.sample_rate} Hz: {error}"
-            raise MicrophoneError(msg) from error
-        return stream
+            for frames in listen(card, stop, monotonic):
+                yield Block(frames.start_sample, frames.samples[:, 0], frames.captured)
+        finally:
+            card.close()
 
-    def first(self) -> Block:
-        """Wait for the first samples."""
-        for block in self._arriving():
-            return block
-        msg = f"microphone {self._device.name!r}: stopped before the first sample"
-        raise MicrophoneError(msg)
-
-    def blocks(self, first: Block) -> Iterator[Block]:
-        """All blocks, from the first."""
-        yield first
-        yield from self._arriving()
-
-    def _arriving(self) -> Iterator[Block]:
-        last = self._monotonic()
-        try:
-            while not self._stop.is_set():
-                try:
-                    block = self._queue.get(timeout=BLOCK_S)
-                except queue.Empty:
-                    if self._monotonic() - last > SILENT_S:
-                        msg = f"microphone {self._device.name!r}: no samples for {SILENT_S:g} s"
-                        raise MicrophoneError(msg) from None
-                    continue
-                last = self._monotonic()
-                self._check_pace(block)
-                yield block
-        except MicrophoneError:
-            self._close()
-            raise
-        if self._stop.is_set():
-            self._close()
-
-    def _check_pace(self, block: Block) -> None:
-        elapsed = self._monotonic() - self._opened
-        if block.end_sample > WILD_FACTOR * self.sample_rate * (elapsed + SILENT_S):
-            msg = (
-                f"microphone {self._device.name!r}: {block.end_sample} samples within {elapsed:.1f} s at "
-                f"{self.sample_rate} Hz: this is no microphone"
-            )
-            raise MicrophoneError(msg)
-
-    def _take(self, samples: Samples, frames: int, _time: Any, _status: Any) -> None:  # noqa: ANN401
-        try:
-            self._queue.put_nowait(Block(self._position, samples[:, 0].copy()))
-        except queue.Full:
-            self.lost_blocks += 1
-        self._position += frames
-
-    def _close(self) -> None:
-        if self.lost_blocks:
-            logger.warning("%d blocks of %g s lost: analysis could not keep up", self.lost_blocks, BLOCK_S)
-        try:
-            _ask(self._stream.close, CLOSE_S)
-        except MicrophoneError as error:
-            logger.warning("microphone %s does not close and is left behind: %s", self._device.name, error)
-
-
-def _ask(call: Callable[[], T], patience_s: float) -> T:
-    """What a call into PortAudio returns. MicrophoneError where it, or an earlier one, does not come back."""
-    answer: Future[T] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(call())
-        except Exception as error:  # noqa: BLE001 - the asker raises it
-            answer.set_exception(error)
-
-    if all(thread.name != _ASKING for thread in threading.enumerate()):
-        asking = threading.Thread(target=ask, name=_ASKING, daemon=True)
-        with _stderr_restored():
-            asking.start()
-            asking.join(patience_s)
-    if not answer.done():
-        msg = "the sound server does not answer"
-        raise MicrophoneError(msg)
-    return answer.result()
-
-
-@contextmanager
-def _stderr_restored() -> Iterator[None]:
-    """For sounddevice closes it while PortAudio looks for devices: with a frozen sound server, for ever."""
-    kept = os.dup(2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _sounddevice() -> ModuleType:
-    try:
-        import sounddevice  # noqa: PLC0415
-    except OSError as error:
-        msg = "no PortAudio library on this system: install it, on Debian with `apt-get install libportaudio2`"
-        raise MicrophoneError(msg) from error
-    return sounddevice
+    name = wanted or "microphone"
+    return Stream(uuid.uuid4(), name, card.sample_rate, now(), system_quality(), blocks(), began=monotonic())
