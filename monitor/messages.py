@@ -23,6 +23,8 @@ class DetectionMessage(msgspec.Struct, frozen=True, kw_only=True):
     onset_utc: str | None
     offset_utc: str | None
     clock_quality: str
+    clock_error_s: float | None = None
+    """`onset_utc` and `offset_utc` are right to so many seconds; null where nobody can say"""
     onset_s: float
     offset_s: float
     label: str
@@ -33,7 +35,10 @@ class DetectionMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EffortMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """<prefix>/<station>/effort, at QoS 1, from the outbox: once an hour and at the end of a recording."""
+    """<prefix>/<station>/effort, at QoS 1, from the outbox: every hour of UTC and at the end of a recording.
+
+    heard_s + lost_s + paused_s + withheld_s = end_s - start_s; lost_s is the sum of its five causes.
+    """
 
     schema: int = SCHEMA
     id: str
@@ -43,11 +48,49 @@ class EffortMessage(msgspec.Struct, frozen=True, kw_only=True):
     start_utc: str | None
     end_utc: str | None
     clock_quality: str
+    clock_error_s: float | None = None
     start_s: float
     end_s: float
     heard_s: float
     lost_s: float
+    lost_device_s: float = 0.0
+    """the microphone was gone, dead or frozen"""
+    lost_overrun_s: float = 0.0
+    """audio was lost on its way"""
+    lost_overload_s: float = 0.0
+    """analysis could not keep up"""
+    lost_damaged_s: float = 0.0
+    """a recording could not be decoded"""
+    lost_unknown_s: float = 0.0
+    paused_s: float = 0.0
+    """outside the schedule"""
+    withheld_s: float = 0.0
+    """heard, but its sound withheld for privacy"""
+    clipped_s: float = 0.0
+    """of what was listened to, this was at full scale; no part of the sum"""
+    noise_dbfs: dict[str, float] = {}
+    """level of each octave band by its nominal centre in Hz: half of the minutes were quieter"""
     model: str
+
+
+class CorrectionMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """<prefix>/<station>/corrections, at QoS 1, from the outbox: an earlier message had a wrong time.
+
+    A device that boots without a clock learns the time later. All times of one boot then move alike.
+    """
+
+    schema: int = SCHEMA
+    id: str
+    """of the message that was published with another time, or none"""
+    station: str
+    sequence: int
+    of: Literal["detections", "effort"]
+    onset_utc: str
+    """of an account of effort, its start"""
+    offset_utc: str
+    """of an account of effort, its end"""
+    clock_quality: str
+    clock_error_s: float | None
 
 
 class StatusMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,5 +106,10 @@ class StatusMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 def schemas() -> dict[str, Any]:
     """JSON Schemas (2020-12) by topic level."""
-    types = {"detections": DetectionMessage, "effort": EffortMessage, "status": StatusMessage}
+    types = {
+        "detections": DetectionMessage,
+        "effort": EffortMessage,
+        "corrections": CorrectionMessage,
+        "status": StatusMessage,
+    }
     return {topic: msgspec.json.schema(message) for topic, message in types.items()}

@@ -1,5 +1,6 @@
 """What flows between the stages. Positions are sample indices of one recording, never seconds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -97,13 +98,25 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """The account of a stretch of samples: heard + lost = end_sample - start_sample."""
+    """The account of a minute of a stream: heard + lost + paused + withheld = end_sample - start_sample."""
 
+    minute: int
+    """counted from the start of the stream"""
     start_sample: int
     end_sample: int
     heard_samples: int
+    """that a window covered, and nobody withheld"""
+    withheld_samples: int
+    """that were heard, but their sound was withheld for privacy"""
+    missed: Mapping[Cause, int]
+    """samples that no window covered, by cause"""
+
+    @property
+    def paused_samples(self) -> int:
+        """Samples in which nobody wanted to listen."""
+        return self.missed.get(Cause.SCHEDULE, 0)
 
     @property
     def lost_samples(self) -> int:
-        """Samples that no window covered."""
-        return self.end_sample - self.start_sample - self.heard_samples
+        """Samples that should have been heard and were not."""
+        return sum(self.missed.values()) - self.paused_samples

@@ -3,29 +3,22 @@
 import ctypes
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.clock import Quality, SampleClock, rfc3339, system_quality
+from monitor.clock import Quality, SampleClock, minute_after, rfc3339, system_quality
+from monitor.clock.kernel import Kernel, boot_id, kernel_clock, unsynchronised_quality
 
 START = datetime(2026, 5, 1, 4, 12, 0, tzinfo=UTC)
 YEAR_S = 366 * 24 * 3600
 
 modest = settings(derandomize=True, deadline=None, max_examples=200)
 rates = st.sampled_from([8_000, 22_050, 24_000, 44_100, 48_000, 192_000, 384_000])
-
-
-class _Kernel:
-    """A C library whose adjtimex answers what it is told."""
-
-    def __init__(self, answer: int) -> None:
-        self._answer = answer
-
-    def adjtimex(self, timex: ctypes.Array[ctypes.c_char]) -> int:
-        assert not any(timex.raw), "modes other than 0 would set the clock"
-        return self._answer
 
 
 @modest
@@ -84,20 +77,74 @@ def test_rfc3339_writes_what_the_messages_promise() -> None:
     assert rfc3339(START) == "2026-05-01T04:12:00.000Z"
 
 
+class _Kernel:
+    """A C library whose adjtimex answers what it is told."""
+
+    def __init__(self, state: int, status: int, errors_us: tuple[int, int]) -> None:
+        self._answer = state, status, errors_us
+
+    def adjtimex(self, pointer: Any) -> int:  # noqa: ANN401
+        timex = pointer._obj
+        assert not any(bytes(timex)), "modes other than 0 would set the clock"
+        state, timex.status, (timex.maxerror, timex.esterror) = self._answer
+        return state
+
+
 @pytest.mark.parametrize(
-    ("answer", "quality"),
-    [(0, Quality.NTP), (1, Quality.NTP), (5, Quality.UNSYNCED), (-1, Quality.UNSYNCED)],
+    ("state", "status", "errors_us", "told"),
+    [
+        (0, 0, (250_000, 900), Kernel(synchronised=True, error_s=0.25)),
+        (1, 0, (250_000, 900), Kernel(synchronised=True, error_s=0.25)),
+        (0, 0x2001, (900, 1_500), Kernel(synchronised=True, error_s=0.0015)),
+        (0, 0x40, (0, 0), Kernel(synchronised=False, error_s=0.0)),
+        (5, 0x40, (16_000_000, 16_000_000), Kernel(synchronised=False, error_s=16.0)),
+        (-1, 0, (0, 0), Kernel(synchronised=False, error_s=0.0)),
+    ],
+    ids=["fine", "leap second to come", "by a reference clock", "flagged", "error", "forbidden"],
 )
-def test_the_kernel_says_whether_its_clock_is_synchronised(
-    answer: int, quality: Quality, monkeypatch: pytest.MonkeyPatch
+def test_the_kernel_says_whether_its_clock_is_synchronised_and_how_well(
+    state: int, status: int, errors_us: tuple[int, int], told: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(_name: None, *, use_errno: bool) -> _Kernel:
         del use_errno
-        return _Kernel(answer)
+        return _Kernel(state, status, errors_us)
 
     monkeypatch.setattr(ctypes, "CDLL", load)
-    assert system_quality() is quality
+    assert kernel_clock() == told
 
 
-def test_this_kernel_answers_too() -> None:
-    assert system_quality() in (Quality.NTP, Quality.UNSYNCED)
+def test_this_kernel_answers_as_timedatectl_would_read_it() -> None:
+    assert kernel_clock().error_s >= 0
+    assert system_quality() in {Quality.NTP, Quality.RTC, Quality.UNSYNCED}
+
+
+def test_a_clock_that_the_machine_was_started_with_is_told_from_one_that_nobody_set(tmp_path: Path) -> None:
+    path = tmp_path / "hctosys"
+    assert unsynchronised_quality(path) is Quality.UNSYNCED
+    path.write_text("0\n", encoding="ascii")
+    assert unsynchronised_quality(path) is Quality.UNSYNCED
+    path.write_text("1\n", encoding="ascii")
+    assert unsynchronised_quality(path) is Quality.RTC
+
+
+def test_a_boot_has_a_name_that_it_keeps(tmp_path: Path) -> None:
+    assert boot_id() == boot_id()
+    nowhere = tmp_path / "nowhere"
+    assert boot_id(nowhere) != boot_id(nowhere)
+
+
+@modest
+@given(rate=rates, start=st.datetimes(datetime(2024, 2, 27), datetime(2024, 3, 2)), known=st.booleans())  # noqa: DTZ001
+def test_minutes_follow_each_other_and_begin_with_the_minutes_of_utc(rate: int, start: datetime, known: bool) -> None:  # noqa: FBT001
+    clock = SampleClock(rate, start.replace(tzinfo=UTC) if known else None, Quality.RECORDER)
+    borders = [0]
+    for _ in range(5):
+        borders.append(minute_after(clock, borders[-1]))
+    assert all(rate <= b - a <= 61 * rate for a, b in pairwise(borders))
+    for border in borders[1:]:
+        utc = clock.utc(border)
+        if utc is None:
+            assert border % (60 * rate) == 0
+        else:
+            past_s = (utc - utc.replace(second=0, microsecond=0)).total_seconds()
+            assert 0 <= past_s <= 1 / rate + 2e-6

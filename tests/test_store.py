@@ -14,20 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rigs import kept, need_root, short_folder, until
 
 from monitor.clock import Quality, SampleClock
+from monitor.clock.reference import Reference
 from monitor.errors import StoreError
-from monitor.records import Detection, Taxon, Window
+from monitor.messages import CorrectionMessage, DetectionMessage
+from monitor.records import Detection, Taxon
 from monitor.sinks import store as module
-from monitor.sinks.database import FILE
-from monitor.sinks.keeping import Origin, StoreSink, detection_message, outage_message
-from monitor.sinks.outbox import Outbox
-from monitor.sinks.store import Build, Store
+from monitor.sinks.database import FILE, MIGRATIONS, VERSION
+from monitor.sinks.keeping import detection_message
+from monitor.sinks.origin import Origin
+from monitor.sinks.outbox import Build, Outbox
+from monitor.sinks.rows import Minute, Moments
+from monitor.sinks.store import Store
 
 RATE = 24_000
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -40,7 +43,7 @@ def detection(number: int = 0) -> Detection:
     return Detection(f"id-{number:06d}", "parus_major", TIT, number * RATE, (number + 3) * RATE, 0.87654321)
 
 
-def built(number: int = 0) -> Build:
+def built(number: int = 0) -> Build[DetectionMessage]:
     """What makes the message of a detection."""
     return lambda sequence: detection_message(ORIGIN, detection(number), sequence)
 
@@ -100,6 +103,7 @@ def test_a_detection_and_its_message_are_kept_together(tmp_path: Path) -> None:
         "onset_utc": "2026-05-01T12:00:00.000Z",
         "offset_utc": "2026-05-01T12:00:03.000Z",
         "clock_quality": "recorder",
+        "clock_error_s": None,
         "model": "starter",
     }
     assert sent["topic"] == "detections"
@@ -207,12 +211,12 @@ def test_who_publishes_is_woken_only_after_the_message_is_on_the_disk(tmp_path: 
 def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
     opened(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE)) as other:
-        other.execute("PRAGMA user_version = 2")
+        other.execute(f"PRAGMA user_version = {VERSION + 1}")
         other.commit()
-    with pytest.raises(StoreError, match=r"version 2 is newer than this program's 1; choose another with store\."):
+    with pytest.raises(StoreError, match=r"version 3 is newer than this program's 2; choose another with store\."):
         opened(tmp_path)
     with closing(sqlite3.connect(tmp_path / FILE)) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (2,)
+        assert other.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
 
 
 def test_a_folder_that_is_a_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -332,31 +336,211 @@ def test_what_could_not_be_written_until_the_end_is_counted(tmp_path: Path, capl
     assert "2 records could not be written and are lost" in caplog.text
 
 
-def test_a_recording_is_accounted_for_to_its_end(tmp_path: Path) -> None:
+OLD_DETECTION = ("a", "garden", "parus_major", "Parus major", "Great Tit", 0.9, 0.0, 3.0, None, None, "unknown", "old")
+OLD_EFFORT = ("b", "garden", 0.0, 60.0, 50.0, 10.0, None, None, "unknown", "old")
+
+
+def test_a_database_of_version_1_is_brought_up_to_date_with_all_that_it_holds(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as old:
+        old.executescript(MIGRATIONS[0])
+        old.execute("PRAGMA user_version = 1")
+        old.execute(f"INSERT INTO detections VALUES ({', '.join('?' * len(OLD_DETECTION))})", OLD_DETECTION)  # noqa: S608
+        old.execute(f"INSERT INTO effort VALUES ({', '.join('?' * len(OLD_EFFORT))})", OLD_EFFORT)  # noqa: S608
+        old.execute("INSERT INTO outbox (topic, payload) VALUES ('detections', X'7B7D')")
+        old.commit()
     store = opened(tmp_path)
-    sink, scores = StoreSink(store, ORIGIN), np.zeros(1, np.float32)
-    sink.heard(Window(0, 3 * RATE, np.zeros(0, np.float32)), scores)
-    sink.heard(Window(5 * RATE, 8 * RATE, np.zeros(0, np.float32)), scores)
-    sink.handle(detection(5))
-    sink.ended(round(8.5 * RATE))
+    store.add(built(7))
+    store.close()
+    tables = kept(tmp_path)
+    first, second = tables["detections"]
+    assert (first["id"], first["confidence"], first["clock_error_s"]) == ("a", 0.9, None)
+    assert second["id"] == "id-000007"
+    (effort,) = tables["effort"]
+    assert {k: v for k, v in effort.items() if k in {"heard_s", "lost_s", "lost_unknown_s", "paused_s"}} == {
+        "heard_s": 50.0,
+        "lost_s": 10.0,
+        "lost_unknown_s": 10.0,
+        "paused_s": 0.0,
+    }
+    assert effort["noise_dbfs"] == {}
+    assert sequences(tmp_path) == [1, 2]
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as old:
+        old.executescript(MIGRATIONS[0])
+        old.execute("CREATE TABLE moments (id TEXT)")
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+    with pytest.raises(StoreError, match="table moments already exists"):
+        opened(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        columns = [row[1] for row in other.execute("PRAGMA table_info(detections)")]
+        assert other.execute("PRAGMA user_version").fetchone() == (1,)
+    assert "clock_error_s" not in columns
+
+
+BOOT_S = 1000.0
+"""monotonic second at which the detections of a boot begin to count"""
+
+
+def reference(offset_s: float, quality: Quality, error_s: float | None) -> Reference:
+    """What the monotonic clock shows."""
+    return Reference(offset_s, quality, error_s, BOOT_S, BOOT_S)
+
+
+WRONG = reference(NOON.timestamp() - BOOT_S - 3600, Quality.UNSYNCED, None)
+RIGHT = reference(NOON.timestamp() - BOOT_S, Quality.NTP, 0.02)
+
+
+def live(number: int, believed: Reference | None) -> tuple[Build[DetectionMessage], Moments]:
+    """A detection of this boot, at the time that is believed."""
+    start_s = BOOT_S + number
+    times = [None if believed is None else believed.at(s).utc for s in (start_s, start_s + 3)]
+    texts = [None if t is None else t.isoformat(timespec="milliseconds").replace("+00:00", "Z") for t in times]
+
+    def build(sequence: int) -> DetectionMessage:
+        message = detection_message(ORIGIN, detection(number), sequence)
+        return msgspec.structs.replace(
+            message, onset_utc=texts[0], offset_utc=texts[1], clock_quality=believed.quality if believed else "unsynced"
+        )
+
+    return build, Moments("boot", start_s, start_s + 3)
+
+
+def minute(number: int, boot: str) -> Minute:
+    """A minute of this boot, of which nobody knows the time."""
+    start_s = BOOT_S + 60 * number
+    counts = {"elapsed": 60 * RATE, "heard": 60 * RATE, "paused": 0, "withheld": 0, "lost_device": 0}
+    return Minute(
+        "mic",
+        "starter",
+        None,
+        None,
+        "unsynced",
+        None,
+        boot,
+        start_s,
+        start_s + 60,
+        60.0 * number,
+        RATE,
+        **counts,
+        lost_overrun=0,
+        lost_overload=0,
+        lost_damaged=0,
+        lost_unknown=0,
+        clipped_s=0.0,
+        noise_dbfs="{}",
+    )
+
+
+@pytest.mark.parametrize("believed", [WRONG, None], ids=["an hour wrong", "unknown"])
+def test_once_the_clock_is_known_all_times_of_this_boot_are_corrected_and_published(
+    believed: Reference | None, tmp_path: Path
+) -> None:
+    store = opened(tmp_path)
+    store.add(built(0))
+    for number in (5, 7, 30):
+        store.add(*live(number, believed))
+    store.add_minutes(lambda: [minute(0, "boot"), minute(1, "boot"), minute(0, "another boot")])
+    before = kept(tmp_path)
+    store.correct("boot", RIGHT)
+    store.close()
+    after = kept(tmp_path)
+
+    assert after["detections"][0] == before["detections"][0], "a recording's own time stays"
+    moved = after["detections"][1:]
+    assert [row["onset_utc"] for row in moved] == [f"2026-05-01T12:00:{s}.000Z" for s in ("05", "07", "30")]
+    assert [row["offset_utc"] for row in moved] == [f"2026-05-01T12:00:{s}.000Z" for s in ("08", "10", "33")]
+    assert {row["clock_quality"] for row in moved} == {"ntp"}
+    assert [row["clock_error_s"] for row in moved] == pytest.approx([0.0205, 0.0207, 0.023])
+    assert [row["start_utc"] for row in after["minutes"]] == [
+        "2026-05-01T12:00:00.000Z",
+        "2026-05-01T12:01:00.000Z",
+        None,
+    ]
+    assert after["outbox"][:4] == before["outbox"], "what waits to be sent keeps its place"
+    sent = [msgspec.json.decode(row["payload"], type=CorrectionMessage) for row in after["outbox"][4:]]
+    assert [row["topic"] for row in after["outbox"][4:]] == ["corrections"] * 3
+    assert [(m.sequence, m.id, m.of, m.station) for m in sent] == [
+        (5, "id-000005", "detections", "valley"),
+        (6, "id-000007", "detections", "valley"),
+        (7, "id-000030", "detections", "valley"),
+    ]
+    for message, row in zip(sent, moved, strict=True):
+        assert {k: row[k] for k in ("onset_utc", "offset_utc", "clock_quality", "clock_error_s")} == {
+            k: getattr(message, k) for k in ("onset_utc", "offset_utc", "clock_quality", "clock_error_s")
+        }
+
+
+def test_a_correction_is_made_once_and_the_next_start_in_the_same_boot_knows_the_time(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.add(*live(5, WRONG))
+    store.correct("boot", RIGHT)
+    store.correct("boot", RIGHT)
+    assert sequences(tmp_path) == [1, 2]
+    store.close()
+    again = opened(tmp_path)
+    assert again.reference("boot") == RIGHT
+    assert again.reference("another boot") is None
+    again.close()
+
+
+def test_a_correction_waits_for_a_disk_that_refuses_and_what_was_kept_before_it_comes_first(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        store.add(*live(5, WRONG))
+        store.correct("boot", RIGHT)
+        store.add(*live(9, RIGHT))
+        assert kept(tmp_path)["detections"] == []
+        other.execute("DROP TRIGGER refuse")
+    store.close()
+    tables = kept(tmp_path)
+    assert [row["topic"] for row in tables["outbox"]] == ["detections", "corrections", "detections"]
+    assert [row["onset_utc"] for row in tables["detections"]] == [
+        "2026-05-01T12:00:05.000Z",
+        "2026-05-01T12:00:09.000Z",
+    ]
+
+
+def test_a_minute_that_does_not_add_up_is_refused_by_the_database_itself(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        columns = (
+            "recording, model, clock_quality, start_s, sample_rate, elapsed, heard, paused, withheld, lost_device, "
+        )
+        columns += "lost_overrun, lost_overload, lost_damaged, lost_unknown, clipped_s, noise_dbfs"
+        values = "'mic', 'starter', 'ntp', 0.0, 24000, 100, 50, 0, 0, 0, 0, 0, 0, 49, 0.0, '{}'"
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+            connection.execute(f"INSERT INTO minutes ({columns}) VALUES ({values})")  # noqa: S608
+
+
+def test_many_threads_write_at_once_and_no_number_is_used_twice(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+
+    def write(first: int) -> None:
+        for number in range(first, first + 25):
+            store.add(built(number))
+            store.add_minutes(lambda: [minute(0, "boot")])
+
+    threads = [threading.Thread(target=write, args=(100 * n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
     store.close()
     tables = kept(tmp_path)
     consistent(tables)
-    (effort,) = tables["effort"]
-    assert (effort["start_s"], effort["end_s"], effort["heard_s"], effort["lost_s"]) == (0.0, 8.5, 6.0, 2.5)
-    assert (effort["start_utc"], effort["end_utc"]) == ("2026-05-01T12:00:00.000Z", "2026-05-01T12:00:08.500Z")
-    assert [row["topic"] for row in tables["outbox"]] == ["detections", "effort"]
+    assert len(tables["detections"]) == len(tables["minutes"]) == 100
 
 
-def test_a_time_without_a_microphone_is_lost_and_accounted_for(tmp_path: Path) -> None:
+def test_where_the_receiver_is_is_kept(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    store.add(lambda sequence: outage_message(ORIGIN, NOON, 12.5, "outage", sequence))
+    store.locate(47.0, 8.0)
+    store.locate(47.5, 8.5)
     store.close()
-    tables = kept(tmp_path)
-    consistent(tables)
-    (effort,) = tables["effort"]
-    assert (effort["heard_s"], effort["lost_s"]) == (0.0, 12.5)
-    assert (effort["start_utc"], effort["end_utc"]) == ("2026-05-01T12:00:00.000Z", "2026-05-01T12:00:12.500Z")
+    assert kept(tmp_path)["position"] == [{"receiver": "gps", "latitude": 47.5, "longitude": 8.5}]
 
 
 def test_one_thread_writes_while_another_reads_and_acknowledges(tmp_path: Path) -> None:

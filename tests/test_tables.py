@@ -37,7 +37,7 @@ from monitor.sinks.tables import (
 
 RATE = 24_000
 TIT = Taxon("Parus major", "Great Tit")
-ROW = Row("garden.wav", 1.5, 4.5, "Parus major", "Great Tit", 0.9876, None, None)
+ROW = Row("garden.wav", 1.5, 4.5, "Parus major", "Great Tit", 0.9876, None, None, "valley-1")
 modest = settings(derandomize=True, deadline=None, max_examples=100)
 
 # Python before 3.11.9 and 3.12.3 writes a lone carriage return into CSV without quotes (python/cpython#67044).
@@ -45,13 +45,13 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_siz
 seconds = st.integers(0, 10**8).map(lambda milliseconds: milliseconds / 1000)
 times = st.none() | st.just("2026-05-01T04:12:07.250Z")
 rows = st.builds(
-    Row, names, seconds, seconds, names, names, st.integers(0, 10**4).map(lambda n: n / 10**4), times, times
+    Row, names, seconds, seconds, names, names, st.integers(0, 10**4).map(lambda n: n / 10**4), times, times, names
 )
 
 
 def source(name: str = "garden.wav", start: datetime | None = None, offset_s: float = 0.0) -> Source:
     quality = Quality.UNKNOWN if start is None else Quality.RECORDER
-    return Source(name, SampleClock(RATE, start, quality), offset_s)
+    return Source(name, SampleClock(RATE, start, quality), offset_s, "valley-1")
 
 
 def detection(taxon: Taxon, onset_s: float, offset_s: float) -> Detection:
@@ -136,7 +136,7 @@ def test_the_columns_of_ravens_table_are_those_that_raven_knows() -> None:
 
 @pytest.mark.parametrize("form", Format)
 def test_a_table_of_each_format_has_a_name_of_its_own_and_a_row(form: Format, tmp_path: Path) -> None:
-    with detection_table(tmp_path, form, Classifier().contract) as table:
+    with detection_table(tmp_path, form, (150.0, 11_000.0)) as table:
         table.write([ROW], 0.0)
     assert [path.name for path in tmp_path.iterdir()] == [NAMES[form]]
     assert "Parus major" in (tmp_path / NAMES[form]).read_text(encoding="utf-8")
@@ -226,7 +226,7 @@ def test_a_disk_that_fills_up_while_rows_are_written_is_an_error_at_once(tmp_pat
 
 def test_a_name_that_is_not_utf8_comes_back_as_the_bytes_that_it_is(tmp_path: Path) -> None:
     with Table(tmp_path / "rows.csv", CsvRows()) as table:
-        table.write([Row("h\udce4her.wav", 0.0, 1.0, "Parus major", "Great Tit", 1.0, None, None)], 0.0)
+        table.write([Row("h\udce4her.wav", 0.0, 1.0, "Parus major", "Great Tit", 1.0, None, None, "valley-1")], 0.0)
     assert b"h\xe4her.wav" in (tmp_path / "rows.csv").read_bytes()
 
 

@@ -1,14 +1,21 @@
 """From the first signal handler to the last flush."""
 
+import logging
 import signal
 import threading
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
 
-from monitor.classifier import STARTER, Classifier
 from monitor.config.settings import Config
+from monitor.recogniser import Recogniser, open_models, recognisers
 from monitor.service.session import Session
-from monitor.service.streams import streams
+from monitor.service.streams import Streams
 from monitor.service.systemd import notify
+from monitor.sources import Stream
+from monitor.species.occurrence import week_of
+
+logger = logging.getLogger(__name__)
 
 
 def serve(config: Config) -> int:
@@ -19,15 +26,39 @@ def serve(config: Config) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    classifier = Classifier(Path(config.model) if config.model else STARTER)
-    session = Session(config, classifier, stop)
-    found = streams(session)
+    streams = Streams.of(config)
+    session = Session(config, _recognisers(config), stop)
     try:
         session.publisher.start()
         notify("READY=1\nSTATUS=waiting for audio")
-        for stream in found:
-            session.analyse(stream)
+        _listen(session, streams.open(session))
         notify("STOPPING=1")
     finally:
+        stop.set()
         session.close()
     return session.failures
+
+
+def _listen(session: Session, rows: Sequence[Iterator[Stream]]) -> None:
+    """Analyse the rows of streams, each in a thread of its own; what breaks one of them stops them all."""
+    with ThreadPoolExecutor(len(rows), "stream") as threads:
+        running = [threads.submit(_analyse, session, row) for row in rows]
+        broken = wait(running, return_when=FIRST_EXCEPTION).not_done
+        if broken:
+            session.stop.set()
+    for ended in running:
+        ended.result()
+
+
+def _analyse(session: Session, row: Iterator[Stream]) -> None:
+    for stream in row:
+        session.analyse(stream)
+
+
+def _recognisers(config: Config) -> list[Recogniser]:
+    """The models, and in the log which species each may report this week."""
+    found = recognisers(open_models(config.model), config.detection, config.species, config.place)
+    for recogniser in found:
+        if said := recogniser.said(week_of(datetime.now(UTC))):
+            logger.info("%s", said)
+    return found

@@ -4,27 +4,39 @@ import logging
 import os
 import threading
 import time
-import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import msgspec
 
 from monitor import pipeline
-from monitor.classifier import Classifier
-from monitor.clock import SampleClock, rfc3339, system_quality
+from monitor.clock import Clock, SampleClock, minute_after, rfc3339
+from monitor.clock.kernel import boot_id, unsynchronised_quality
+from monitor.clock.live import LiveClock, timed
+from monitor.clock.reference import StationClock
+from monitor.clock.timeline import Timeline
 from monitor.config.settings import Config, state_directory
-from monitor.errors import ConfigError, MonitorError, RecordingError
+from monitor.effort import Minutes
+from monitor.errors import MonitorError, RecordingError
 from monitor.features import Floats
 from monitor.messages import StatusMessage
+from monitor.privacy import Silero, VoiceGate
+from monitor.recogniser import Recogniser
 from monitor.records import Detection, Gap, Window
+from monitor.schedule import Schedule, scheduled
+from monitor.service.noise_watch import NoiseWatch
 from monitor.service.systemd import notify
-from monitor.sinks.keeping import Origin, StoreSink, outage_message
+from monitor.service.timekeeping import Timekeeper
+from monitor.sinks.clips import ClipSink, ClipWriter
+from monitor.sinks.keeping import StoreSink
 from monitor.sinks.mqtt import Publisher, Station
+from monitor.sinks.origin import Origin
 from monitor.sinks.store import Store
 from monitor.sources import Stream, until_broken
-from monitor.tracker import Rules, Tracker
+from monitor.sources.names import read_zone
 
 logger = logging.getLogger(__name__)
 
@@ -35,53 +47,52 @@ FLUSH_AT_END_S = 10.0
 class Session:
     """What lives as long as the daemon: settings, model, store, publisher."""
 
-    def __init__(self, config: Config, classifier: Classifier, stop: threading.Event) -> None:
-        self.config, self.classifier, self.stop = config, classifier, stop
-        contract = classifier.contract
-        self.step = round(config.detection.step_s * contract.sample_rate)
-        if not 1 <= self.step <= contract.window_samples:
-            msg = (
-                f"detection.step_s is {config.detection.step_s:g} s: more than 0 and at most the model's window of "
-                f"{contract.window_s:g} s expected"
-            )
-            raise ConfigError(msg)
-        self.rules = Rules.of(
-            contract.labels,
-            threshold=config.detection.threshold,
-            own=config.detection.thresholds,
-            hysteresis=config.detection.hysteresis,
-            max_samples=round(config.detection.max_duration_s * contract.sample_rate),
-        )
+    def __init__(self, config: Config, recognisers: Sequence[Recogniser], stop: threading.Event) -> None:
+        self.config, self.recognisers, self.stop = config, recognisers, stop
+        self.schedule = Schedule.of(config.schedule, config.place, read_zone(config.place.timezone))
         self.failures = 0
         self.monotonic = time.monotonic
-        self._waiting_for = ""
         self._publisher: Publisher | None = None
         self.store = Store(state_directory(config), config.station, config.store.outbox_rows, self._wake)
-        self.publisher = self._publisher = Publisher(config.mqtt, _station(config, contract.name), self.store.path)
+        self.publisher = self._publisher = Publisher(config.mqtt, _station(config, recognisers), self.store.path)
+        self._clips = _clip_writer(config)
+        boot = boot_id()
+        self.clock = StationClock(boot, self.store.reference(boot), unsynchronised_quality())
+        self._timekeeper = Timekeeper(self.clock, self.store, config.clock)
+        self._timekeeper.start()
+        self._noise_watch = NoiseWatch(state_directory(config))
+        self._noise_watch.start()
 
     def analyse(self, stream: Stream) -> None:
         """One recording through the pipeline; where it breaks off, what was heard is kept."""
-        contract = self.classifier.contract
-        clock = SampleClock(contract.sample_rate, stream.start, stream.quality)
+        timeline = Timeline(stream.began or 0.0)
+        source_clock = self._clock(stream, timeline, stream.sample_rate)
         name = os.fsencode(stream.name).decode(errors="replace")  # a file name need not be UTF-8, what we keep must
-        origin = Origin(self.config.station, name, clock, contract.name)
-        sinks = (StoreSink(self.store, origin), _Heartbeat(name, clock))
-        tracker = Tracker(contract.labels, self.rules, stream.id)
-        blocks = until_broken(stream.blocks, self.broken)
-        chain = pipeline.Chain(self.classifier, tracker, self.step, sinks)
-        pipeline.run(blocks, stream.sample_rate, [chain])
+        minutes = Minutes(stream.sample_rate, partial(minute_after, source_clock))
+        audio = timed(until_broken(stream.blocks, self.broken), stream.sample_rate, timeline)
+        if not self.schedule.always:
+            audio = scheduled(audio, source_clock, self.schedule)
+        chains = []
+        for recogniser in self.recognisers:
+            clock = self._clock(stream, timeline, recogniser.sample_rate)
+            origin = Origin(self.config.station, name, clock, recogniser.name)
+            kept = StoreSink(self.store, origin, minutes)
+            # clips first: of what is withheld at the end of a stream its last account must know
+            clips = [ClipSink(self._clips, clock, kept.withheld)] if self._clips else []
+            sinks: list[pipeline.Sink] = [*clips, kept, _Heartbeat(name, clock)]
+            chains.append(recogniser.chain(stream.id, clock, sinks).relieved(stream.fullness))
+        pipeline.run(minutes.watched(audio), stream.sample_rate, chains)
 
-    def outage(self, name: str, lost_s: float) -> None:
-        """Account for a time without a microphone, which ends now."""
-        contract = self.classifier.contract
-        start = datetime.now(UTC) - timedelta(seconds=lost_s)
-        clock = SampleClock(contract.sample_rate, start, system_quality())
-        origin = Origin(self.config.station, name, clock, contract.name)
-        outage_id = str(uuid.uuid4())
-        self.store.add(lambda sequence: outage_message(origin, start, lost_s, outage_id, sequence))
+    def _clock(self, stream: Stream, timeline: Timeline, sample_rate: int) -> Clock:
+        """The time of a stream's samples, counted at a rate."""
+        if stream.began is None:
+            return SampleClock(sample_rate, stream.start, stream.quality)
+        return LiveClock(sample_rate, timeline, self.clock)
 
     def close(self) -> None:
         """Flush and close, whatever happened."""
+        self._timekeeper.close()
+        self._noise_watch.close()
         self.store.flush()
         self.publisher.close(FLUSH_AT_STOP_S if self.stop.is_set() else FLUSH_AT_END_S)
         self.store.close()
@@ -92,10 +103,7 @@ class Session:
         self.failures += isinstance(error, RecordingError)
 
     def waiting(self, error: MonitorError) -> None:
-        """There is no microphone: say so once, and to systemd that we are alive and looking."""
-        if str(error) != self._waiting_for:
-            logger.error("%s; looking for it again and again", error)
-            self._waiting_for = str(error)
+        """There is no microphone: tell systemd that we are alive and looking."""
         notify(f"WATCHDOG=1\nSTATUS=no audio: {error}")
 
     def _wake(self) -> None:
@@ -108,7 +116,7 @@ class _Heartbeat:
     """Feeds systemd's watchdog while audio is analysed, and says what was heard last."""
 
     name: str
-    clock: SampleClock
+    clock: Clock
     detections: int = 0
     last: str = "nothing yet"
 
@@ -118,12 +126,15 @@ class _Heartbeat:
         notify(f"WATCHDOG=1\nSTATUS=listening to {self.name}; {self.detections} detections, last: {self.last}")
 
     def lost(self, gap: Gap) -> None:
-        """Nothing to do."""
+        """The microphone may be gone, or nobody wants to listen: both are looked after."""
+        notify(f"WATCHDOG=1\nSTATUS=not listening to {self.name}: {gap.cause}")
 
     def handle(self, detection: Detection) -> None:
         """Remember a detection."""
         self.detections += 1
-        when = rfc3339(self.clock.utc(detection.onset_sample)) or f"{self.clock.seconds(detection.onset_sample):.0f} s"
+        when = (
+            rfc3339(self.clock.at(detection.onset_sample).utc) or f"{self.clock.seconds(detection.onset_sample):.0f} s"
+        )
         self.last = f"{detection.taxon.common_name} at {when}"
         logger.info("heard %s (%.2f) at %s", detection.taxon.common_name, detection.confidence, when)
 
@@ -131,12 +142,20 @@ class _Heartbeat:
         """Nothing to do."""
 
 
-def _station(config: Config, model: str) -> Station:
+def _clip_writer(config: Config) -> ClipWriter | None:
+    """None where no audio is kept."""
+    if config.clips is None:
+        return None
+    gate = VoiceGate(Silero(), config.privacy.threshold, config.privacy.margin_s)
+    return ClipWriter(config.clips, gate)
+
+
+def _station(config: Config, recognisers: Sequence[Recogniser]) -> Station:
     online = StatusMessage(
         station=config.station,
         state="online",
         version=version("dawnchorus"),
         started_utc=str(rfc3339(datetime.now(UTC))),
-        model=model,
+        model=", ".join(recogniser.name for recogniser in recognisers),
     )
     return Station(online, msgspec.structs.replace(online, state="offline"))

@@ -1,9 +1,26 @@
-"""What the broker has not acknowledged, read and cleared by the thread that publishes it."""
+"""What the broker has not acknowledged: filled by the store, read and cleared by the thread that publishes it."""
 
+import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+import msgspec
+
+from monitor.messages import CorrectionMessage, DetectionMessage, EffortMessage
 from monitor.sinks.database import connect
+
+TOPICS: dict[type[msgspec.Struct], str] = {
+    DetectionMessage: "detections",
+    EffortMessage: "effort",
+    CorrectionMessage: "corrections",
+}
+"""below the station's; also the names of the tables that keep them"""
+
+M = TypeVar("M", bound=DetectionMessage | EffortMessage | CorrectionMessage)
+Build = Callable[[int], M]
+"""sequence number -> message"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +56,16 @@ class Outbox:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def enqueue(cursor: sqlite3.Cursor, build: Build[M], most_rows: int) -> tuple[M, int]:
+    """Put a message at the end; return it, and how many were dropped at the front because of `most_rows`.
+
+    Counts from 1 without a hole, also over restarts and when all has been sent.
+    """
+    last = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+    message = build(last[0] + 1 if last else 1)
+    payload = msgspec.json.encode(message)
+    cursor.execute("INSERT INTO outbox (topic, payload) VALUES (?, ?)", (TOPICS[type(message)], payload))
+    bound = message.sequence - most_rows
+    return message, cursor.execute("DELETE FROM outbox WHERE sequence <= ?", (bound,)).rowcount

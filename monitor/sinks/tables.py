@@ -12,8 +12,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, Self, TextIO
 
+import numpy as np
+
 from monitor.clock import SampleClock, rfc3339
-from monitor.contract import Contract, Label
+from monitor.contract import Label
 from monitor.errors import StoreError
 from monitor.features import Floats
 from monitor.records import Detection, Gap, Taxon, Window
@@ -39,6 +41,7 @@ class Row:
     confidence: float
     onset_utc: str | None
     offset_utc: str | None
+    model: str
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -53,6 +56,8 @@ class Source:
     """at the model's rate"""
     offset_s: float
     """what all files before it last together"""
+    model: str
+    """that heard it"""
 
 
 def row_of(source: Source, span: tuple[int, int], taxon: Taxon, confidence: float) -> Row:
@@ -67,6 +72,7 @@ def row_of(source: Source, span: tuple[int, int], taxon: Taxon, confidence: floa
         confidence=round(confidence, 4),
         onset_utc=rfc3339(clock.utc(onset)),
         offset_utc=rfc3339(clock.utc(offset)),
+        model=source.model,
     )
 
 
@@ -118,7 +124,7 @@ class RavenRows:
         """Write the header."""
         file.write(
             "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tCommon Name\t"
-            "Scientific Name\tConfidence\tBegin Path\tFile Offset (s)\n"
+            "Scientific Name\tConfidence\tBegin Path\tFile Offset (s)\tModel\n"
         )
 
     def write(self, file: TextIO, row: Row, file_offset_s: float) -> None:
@@ -126,7 +132,7 @@ class RavenRows:
         self._selection += 1
         cells: list[Any] = [self._selection, "Spectrogram 1", 1]
         cells += [f"{file_offset_s + row.onset_s:.3f}", f"{file_offset_s + row.offset_s:.3f}", *self._band_hz]
-        cells += [row.common_name, row.scientific_name, row.confidence, row.file, row.onset_s]
+        cells += [row.common_name, row.scientific_name, row.confidence, row.file, row.onset_s, row.model]
         file.write("\t".join(str(cell).translate(_BLANKS) for cell in cells) + "\n")
 
 
@@ -173,12 +179,12 @@ class Table:
 NAMES = {Format.CSV: "detections.csv", Format.JSONL: "detections.jsonl", Format.RAVEN: "detections.selections.txt"}
 
 
-def detection_table(directory: Path, form: Format, contract: Contract) -> Table:
-    """The table of detections in a format."""
+def detection_table(directory: Path, form: Format, band_hz: tuple[float, float]) -> Table:
+    """The table of detections in a format; Raven's want to know between which frequencies they were looked for."""
     encoders: dict[Format, Encoder] = {
         Format.CSV: CsvRows(),
         Format.JSONL: JsonRows(),
-        Format.RAVEN: RavenRows(contract.input.fmin_hz, contract.input.fmax_hz),
+        Format.RAVEN: RavenRows(*band_hz),
     }
     return Table(directory / NAMES[form], encoders[form])
 
@@ -221,8 +227,8 @@ class ScoreRows:
     def heard(self, window: Window, scores: Floats) -> None:
         """Write the window's rows."""
         span = (window.start_sample, window.end_sample)
-        above = [(label, float(score)) for label, score in zip(self._labels, scores, strict=True)]
-        rows = [row_of(self._source, span, label.taxon, score) for label, score in above if score >= self._floor]
+        above = np.flatnonzero(scores >= self._floor).tolist()
+        rows = [row_of(self._source, span, self._labels[index].taxon, float(scores[index])) for index in above]
         self._table.write(rows, self._source.offset_s)
 
     def lost(self, gap: Gap) -> None:
