@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from monitor import soundscape
 from monitor.errors import BrokerError, MonitorError
-from monitor.messages import DetectionMessage, EffortMessage, StatusMessage
+from monitor.messages import CorrectionMessage, DetectionMessage, EffortMessage, StatusMessage
 from monitor.sources.recordings import open_recording
 
 LENGTH_S = 35.0
@@ -32,10 +32,11 @@ BROKER_START_S = 10.0
 DAEMON_START_S = 20.0
 STATION = "demo"
 
-Message = DetectionMessage | EffortMessage | StatusMessage
+Message = DetectionMessage | EffortMessage | CorrectionMessage | StatusMessage
 _TYPES: dict[str, type[Message]] = {
     "detections": DetectionMessage,
     "effort": EffortMessage,
+    "corrections": CorrectionMessage,
     "status": StatusMessage,
 }
 

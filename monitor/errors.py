@@ -13,6 +13,10 @@ class ModelError(MonitorError):
     """Use another model file: this one is missing, damaged or contradicts itself."""
 
 
+class DownloadError(MonitorError):
+    """Look at the network, or at the place that a model is fetched from."""
+
+
 class RecordingError(MonitorError):
     """Look at this recording: it cannot be read as audio."""
 

@@ -1,17 +1,23 @@
 """READ FIRST. Wires the stages, and nothing else; live and offline analysis both run this."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import tee
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from monitor.classifier import Classifier
 from monitor.features import Floats
+from monitor.overload import Relief
 from monitor.records import Block, Detection, Gap, Window
 from monitor.resample import resampled
 from monitor.tracker import Tracker
 from monitor.windows import windows
+
+Mask = npt.NDArray[np.bool_]
 
 
 class Sink(Protocol):
@@ -38,6 +44,19 @@ class Chain:
     tracker: Tracker
     step: int
     sinks: Sequence[Sink]
+    allowed: Callable[[Window], Mask] | None = None
+    """which labels may be reported at a window, (n_labels,); the scores of others become NaN. None: all may be"""
+    relief: Relief | None = None
+    """what to give up when analysis cannot keep up; None: audio waits for it"""
+
+    def relieved(self, fullness: Callable[[], float]) -> "Chain":
+        """The same for live audio, of which `fullness` says how much of what may wait does, in [0, 1]."""
+        contract = self.classifier.contract
+        return replace(self, relief=Relief(fullness, self.step, contract.window_samples, contract.name))
+
+    def narrowed(self, window: Window, scores: Floats) -> Floats:
+        """The scores that may be reported."""
+        return scores if self.allowed is None else np.where(self.allowed(window), scores, np.float32(np.nan))
 
 
 def run(audio: Iterable[Block | Gap], sample_rate: int, chains: Sequence[Chain]) -> None:
@@ -62,12 +81,15 @@ def run(audio: Iterable[Block | Gap], sample_rate: int, chains: Sequence[Chain])
 def _analysed(audio: Iterable[Block | Gap], sample_rate: int, chain: Chain) -> Iterator[float]:
     """One model's analysis; yields after each window how many seconds of audio the next one will need."""
     contract, sinks = chain.classifier.contract, chain.sinks
-    end = _End(sinks)
+    end = _End(sinks, chain.relief)
     pieces = end.watch(resampled(audio, sample_rate, contract.sample_rate))
-    for window, scores in chain.classifier.score(windows(pieces, contract.window_samples, chain.step)):
+    cut = windows(pieces, contract.window_samples, chain.step)
+    wanted = cut if chain.relief is None else chain.relief.thinned(cut, end.lost)
+    for window, scores in chain.classifier.score(wanted):
+        reported = chain.narrowed(window, scores)
         for sink in sinks:
-            sink.heard(window, scores)
-        _hand(chain.tracker.update(window, scores), sinks)
+            sink.heard(window, reported)
+        _hand(chain.tracker.update(window, reported), sinks)
         yield (window.end_sample + chain.step) / contract.sample_rate
     _hand(chain.tracker.finish(), sinks)
     for sink in sinks:
@@ -83,13 +105,18 @@ def _hand(detections: Iterable[Detection], sinks: Sequence[Sink]) -> None:
 class _End:
     """Remembers where the audio ended, also the part that was too short for a window, and passes on what is missing."""
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self.sample, self._sinks = 0, sinks
+    def __init__(self, sinks: Sequence[Sink], relief: Relief | None) -> None:
+        self.sample, self._sinks, self._relief = 0, sinks, relief
 
     def watch(self, audio: Iterable[Block | Gap]) -> Iterator[Block | Gap]:
         for piece in audio:
             self.sample = piece.end_sample
             yield piece
             if isinstance(piece, Gap):  # whose last windows before it have been analysed by now
-                for sink in self._sinks:
-                    sink.lost(piece)
+                if self._relief is not None:
+                    self._relief.settle(self.lost)
+                self.lost(piece)
+
+    def lost(self, gap: Gap) -> None:
+        for sink in self._sinks:
+            sink.lost(gap)

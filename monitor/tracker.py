@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from monitor.contract import Label
-from monitor.errors import ConfigError
+from monitor.contract.names import Names
 from monitor.features import Floats
 from monitor.records import Detection, Window
 
@@ -39,17 +41,12 @@ class Rules:
 
         ConfigError where `own` names a label that the model does not know.
         """
-        own = own or {}
-        known = [(label.label, label.scientific_name, label.common_name) for label in labels]
-        if strangers := set(own) - {name for names in known for name in names}:
-            species = ", ".join(label.scientific_name for label in labels)
-            named = ", ".join(sorted(map(repr, strangers)))
-            msg = f"detection.thresholds names {named}, which the model does not know; it knows {species}"
-            raise ConfigError(msg)
-        thresholds = []
-        for label, names in zip(labels, known, strict=True):
-            found = [own[name] for name in names if name in own]
-            thresholds.append(found[0] if found else label.threshold if threshold is None else threshold)
+        names = Names(labels)
+        names.check(own or {}, "detection.thresholds")
+        thresholds = [label.threshold if threshold is None else threshold for label in labels]
+        for name, one in (own or {}).items():
+            for index in names.indices(name):
+                thresholds[index] = one
         return Rules(tuple(thresholds), hysteresis, max_samples)
 
 
@@ -68,23 +65,25 @@ class Tracker:
 
     def __init__(self, labels: Sequence[Label], rules: Rules, recording_id: uuid.UUID) -> None:
         self._labels, self._rules, self._recording_id = labels, rules, recording_id
-        self._open: list[_Open | None] = [None] * len(labels)
+        self._thresholds = np.array(rules.thresholds)
+        self._open: dict[int, _Open] = {}
 
     def update(self, window: Window, scores: Floats) -> list[Detection]:
-        """Take the next window and its scores (n_labels,); return the detections that it completes."""
+        """Take the next window and its scores (n_labels,); return the detections that it completes.
+
+        Labels that are neither open nor at their threshold cost nothing: there may be ten thousand of them.
+        """
         done: list[Detection] = []
-        for index, score in enumerate(scores):
-            done += self._update_label(index, window, float(score))
+        for index in sorted({*np.flatnonzero(scores >= self._thresholds).tolist(), *self._open}):
+            done += self._update_label(index, window, float(scores[index]))
         return done
 
     def finish(self) -> list[Detection]:
         """The recording has ended: return what was still open."""
-        done = [self._close(index) for index, held in enumerate(self._open) if held is not None]
-        self._open = [None] * len(self._labels)
-        return done
+        return [self._close(index) for index in sorted(self._open)]
 
     def _update_label(self, index: int, window: Window, score: float) -> list[Detection]:
-        held = self._open[index]
+        held = self._open.get(index)
         done: list[Detection] = []
         if held is not None and window.start_sample > held.offset_sample:
             done.append(self._close(index))
@@ -107,9 +106,7 @@ class Tracker:
         return done
 
     def _close(self, index: int) -> Detection:
-        held, label = self._open[index], self._labels[index]
-        self._open[index] = None
-        assert held is not None  # noqa: S101
+        held, label = self._open.pop(index), self._labels[index]
         name = f"{label.label}:{held.onset_sample}"
         return Detection(
             id=str(uuid.uuid5(self._recording_id, name)),

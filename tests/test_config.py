@@ -49,14 +49,14 @@ def test_the_template_is_the_defaults() -> None:
 
 
 def test_the_template_names_every_key_of_its_sections_that_a_beginner_needs() -> None:
-    settings_of_template = yaml.safe_load(TEMPLATE)
-    assert settings_of_template.keys() == {"station", "source", "model", "detection", "store", "mqtt"}
+    beginners = set(Config.__struct_fields__) - {"sources", "privacy", "log"}
+    assert yaml.safe_load(TEMPLATE).keys() == beginners
 
 
 def test_the_recordings_of_the_template_may_take_the_place_of_the_microphone() -> None:
-    text = re.sub(r"source:\n  kind: microphone\n  device.*\n", "", TEMPLATE)
-    text = re.sub(r"^# source:  .*$", "source:", text, flags=re.MULTILINE)
-    text = re.sub(r"^#  ", " ", text, flags=re.MULTILINE)
+    before, _, after = TEMPLATE.partition("source:\n  kind: microphone")
+    [offered] = re.findall(r"^# (source):.*\n#(   kind: recordings)\n#(   paths: .*)\n", after, flags=re.MULTILINE)
+    text = before + "{}:\n{}\n{}\n\n".format(*offered) + after.partition("\n\n")[2]
     assert parse(text) == Config(source=RecordingsSource(["/srv/recordings"]))
 
 
@@ -89,6 +89,7 @@ def test_a_section_left_empty_has_its_defaults(section: str) -> None:
         ("Station: x", "Station", "station"),
         ("modell: x", "modell", "model"),
         ("detections: {}", "detections", "detection"),
+        ("species: {excluded: []}", "species.excluded", "exclude"),
         ("detection: {treshold: 0.5}", "detection.treshold", "threshold"),
         ("detection: {step: 1}", "detection.step", "step_s"),
         ("detection: {max_duration: 1}", "detection.max_duration", "max_duration_s"),
@@ -130,7 +131,10 @@ def test_the_keys_of_one_source_are_unknown_to_the_other() -> None:
         ("station: ''", "station", "''", "matching regex"),
         ("station: 7", "station", "7", "Expected `str`"),
         ("station: null", "station", "None", "Expected `str`"),
-        ("model: [a]", "model", "['a']", "Expected `str | null`"),
+        ("model: 7", "model", "7", "Expected `str | array | null`"),
+        ("model: [a, 1]", "model[1]", "1", "Expected `str`"),
+        ("species: {include: rook}", "species.include", "'rook'", "Expected `array`"),
+        ("species: {week: 49}", "species.week", "49", "<= 48"),
         ("log: verbose", "log", "'verbose'", "one of debug, info, warning, error"),
         ("log: off", "log", "False", "one of debug, info, warning, error"),
         ("detection: 5", "detection", "5", "Expected `object`"),
@@ -177,7 +181,7 @@ def test_a_wrong_value_is_refused_with_its_key_and_what_is_allowed(
 )
 def test_an_unknown_kind_of_source_is_refused_with_the_nearest(text: str, found: str, nearest: str) -> None:
     message = refusal(text)
-    assert message.startswith(f"source.kind is {found}: expected microphone or recordings")
+    assert message.startswith(f"source.kind is {found}: expected microphone or pipe or network or recordings")
     assert message.endswith(f"did you mean {nearest!r}?")
 
 

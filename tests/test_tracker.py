@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.contract import Calibration, Label
 from monitor.errors import ConfigError
+from monitor.features import Floats
 from monitor.records import Detection, Window
 from monitor.tracker import Rules, Tracker
 
@@ -157,6 +158,29 @@ def test_the_same_recording_gives_the_same_detections_with_the_same_unique_ids(h
     elsewhere = track(windows, scores, rules, labels, uuid.UUID(int=1))
     assert not ids & {d.id for d in elsewhere}
     assert all(str(uuid.UUID(one)) == one for one in ids)
+
+
+class _EveryLabel(Tracker):
+    """Looks at every label of every window, one after the other."""
+
+    def update(self, window: Window, scores: Floats) -> list[Detection]:
+        """Take the next window."""
+        return [d for index, score in enumerate(scores) for d in self._update_label(index, window, float(score))]
+
+
+@modest
+@given(heard=heard(), absent=st.sets(st.tuples(st.integers(0, 30), st.integers(0, 2))))
+def test_the_labels_that_are_passed_over_are_those_that_cannot_matter(
+    heard: Heard, absent: set[tuple[int, int]]
+) -> None:
+    windows, scores, rules, labels = heard
+    trackers = [kind(labels, rules, RECORDING) for kind in (Tracker, _EveryLabel)]
+    found: list[list[Detection]] = [[], []]
+    for number, (one, of_labels) in enumerate(zip(windows, scores, strict=True)):
+        row = [np.nan if (number, index) in absent else score for index, score in enumerate(of_labels)]
+        for tracker, of_tracker in zip(trackers, found, strict=True):
+            of_tracker.extend(tracker.update(one, np.array(row, np.float32)))
+    assert found[0] + trackers[0].finish() == found[1] + trackers[1].finish()
 
 
 def test_a_label_is_active_at_its_threshold_and_not_below() -> None:

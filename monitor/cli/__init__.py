@@ -14,7 +14,9 @@ from monitor.cli.analyze import analyze
 from monitor.cli.config import app as config_app
 from monitor.cli.demo import demo
 from monitor.cli.devices import devices
-from monitor.cli.model import show_model
+from monitor.cli.doctor import doctor
+from monitor.cli.effort import effort
+from monitor.cli.model import app as model_app
 from monitor.cli.options import EX_CONFIG, FAILED, err, out, plain
 from monitor.cli.run import run
 from monitor.errors import ConfigError, MonitorError
@@ -26,9 +28,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Dawn Chorus listens to a place, recognises species and publishes detections over MQTT.",
 )
-for command in (run, analyze, demo, devices):
+for command in (run, analyze, demo, devices, doctor, effort):
     app.command()(command)
-app.command(name="model")(show_model)
+app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
 
 

@@ -5,7 +5,7 @@ import re
 import types
 import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -14,6 +14,8 @@ from monitor.config.settings import Config
 from monitor.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/dawnchorus/config.yaml")
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def load(path: Path | None) -> Config:
@@ -34,6 +36,11 @@ def load(path: Path | None) -> Config:
 
 def parse(text: str) -> Config:
     """Read a configuration from YAML text. ConfigError names the key, the value and what is allowed."""
+    return parse_as(text, Config)
+
+
+def parse_as(text: str, struct: type[T]) -> T:
+    """Read any typed structure from YAML text. ConfigError names the key, the value and what is allowed."""
     try:
         settings = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -43,12 +50,11 @@ def parse(text: str) -> Config:
     if not isinstance(settings, dict):
         msg = f"expected keys and values, got {settings!r}"
         raise ConfigError(msg)
-    _check_keys(settings, Config, "")
+    _check_keys(settings, struct, "")
     try:
-        config = msgspec.convert(settings, Config)
+        return msgspec.convert(settings, struct)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explained(str(error), settings)) from error
-    return config
+        raise ConfigError(_explained(str(error), settings, struct)) from error
 
 
 def schema() -> dict[str, Any]:
@@ -93,12 +99,12 @@ def _meant(structs: list[type[msgspec.Struct]], value: dict[Any, Any], where: st
     return tags[tag]
 
 
-def _explained(message: str, settings: dict[str, Any]) -> str:
+def _explained(message: str, settings: dict[str, Any], whole: type[msgspec.Struct]) -> str:
     """The sentence of msgspec, with the key in front, what is allowed and the value that was found there."""
     problem, _, place = message.partition(" - at `$")
     place = place.rstrip("`").lstrip(".")
     value: Any = settings
-    struct: type[msgspec.Struct] | None = Config
+    struct: type[msgspec.Struct] | None = whole
     allowed = ""
     for key in re.findall(r"\w+", place):
         hint = typing.get_type_hints(struct).get(key) if struct else None

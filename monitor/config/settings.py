@@ -6,9 +6,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from monitor.config.clips import Clips
+from monitor.config.clock import Timekeeping
 from monitor.config.detection import Detecting
 from monitor.config.mqtt import Mqtt
-from monitor.config.source import MicrophoneSource, RecordingsSource
+from monitor.config.place import Place
+from monitor.config.privacy import Privacy
+from monitor.config.schedule import Scheduling
+from monitor.config.source import MicrophoneSource, RecordingsSource, Source, source_name
+from monitor.config.species import Species
 from monitor.config.values import TopicLevel
 
 
@@ -23,12 +29,34 @@ class Config(msgspec.Struct, frozen=True):
     """Everything a station can be told. There is no audio-feature setting: the model file knows them."""
 
     station: TopicLevel = "station"
-    source: MicrophoneSource | RecordingsSource = MicrophoneSource()
-    model: Annotated[str, msgspec.Meta(description="model file; null: the bundled one")] | None = None
+    source: Source = MicrophoneSource()
+    sources: Annotated[list[Source], msgspec.Meta(description="several, in the place of source")] = []
+    model: Annotated[str | list[str] | None, msgspec.Meta(description="file, or several; null: the bundled one")] = None
+    species: Species = Species()
     detection: Detecting = Detecting()
     store: Store = Store()
     mqtt: Mqtt = Mqtt()
+    place: Place = Place()
+    schedule: Scheduling = Scheduling()
+    clock: Timekeeping = Timekeeping()
+    clips: Annotated[Clips | None, msgspec.Meta(description="audio that is kept; null: none")] = None
+    privacy: Privacy = Privacy()
     log: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __post_init__(self) -> None:
+        """Refuse what no single key can say: ValueError."""
+        if self.sources and self.source != MicrophoneSource():
+            msg = "source and sources exclude each other: one of them expected"
+            raise ValueError(msg)
+        names = [source_name(source) for source in self.sources if not isinstance(source, RecordingsSource)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            msg = f"sources: several are called {', '.join(twice)}; give each a name of its own"
+            raise ValueError(msg)
+
+    @property
+    def listening(self) -> list[Source]:
+        """All that is listened to."""
+        return self.sources or [self.source]
 
 
 def state_directory(config: Config) -> Path:

@@ -8,20 +8,56 @@ station: station            # names this station in topics; no blanks, + # or /
 
 source:
   kind: microphone
-  device: ""                # part of its name as `dawnchorus devices` shows it; empty: the default input
+  device: ""                # as `dawnchorus devices` shows it, such as usb:16d0:06f3; empty: the default input
+  channel: 1                # or another, or mix: all of them, averaged
+  gain_db: 0.0
+  high_pass_hz: null        # takes off wind and handling below this, such as 150
+  buffer_s: 30.0            # audio that may wait for its analysis
+# source:                   # or what ffmpeg can open: RTSP, HTTP, UDP
+#   kind: network
+#   url: rtsp://camera.example/audio
+# sources:                  # or several, each with a name; two channels of one device, for example
+#   - {kind: microphone, name: canopy, device: "usb:16d0:06f3", channel: 1}
+#   - {kind: microphone, name: ground, device: "usb:16d0:06f3", channel: 2}
 # source:                   # or play recordings as if they were heard now
 #   kind: recordings
 #   paths: [/srv/recordings]
 
-model: null                 # path of another model file; null: the bundled one
+model: null                 # path of a model file, or a list of several that listen together; null: the bundled
+
+species:                    # for models that know more species than live here
+  include: []               # names that may be reported; empty: all, or what the next two say
+  exclude: []               # names that are never reported
+  list_file: null           # file of names that occur here, one a line
+  geo_model: null           # or a geo model, such as birdnet-geomodel-v3.onnx; place says where "here" is
 
 detection:
   step_s: 1.0               # seconds between windows
   threshold: null           # 0 to 1 for all species; null: the model's own
   thresholds: {}            # for single species, such as {Parus major: 0.7}
 
+place:
+  latitude: null            # degrees, south is negative; for sunrise and sunset
+  longitude: null           # degrees, west is negative
+  timezone: UTC             # of the schedule, such as Europe/Berlin
+
+schedule:
+  windows: []               # such as ["04:30-09:00", "sunset-30m to sunset+90m"]; empty: always
+  on_s: null                # and, of these, a duty cycle: listen for so long,
+  off_s: null               # then pause for so long
+
+clock:
+  gpsd_host: localhost      # asked for the time if gpsd runs there; null: never
+
 store:
   directory: ""             # empty: the service's state directory
+
+clips: null                 # no audio is kept; or, where it holds no speech, the audio around detections:
+# clips:
+#   directory: /srv/clips
+#   before_s: 2.0           # before and after each detection
+#   after_s: 2.0
+#   at_most_per_species_and_day: 20
 
 mqtt:
   host: localhost
