@@ -1,10 +1,9 @@
 """The contract into the file: what the network is, where it comes from, and a sound to check it by."""
 
-from collections.abc import Mapping
+import math
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -12,9 +11,11 @@ import onnx
 import onnxruntime
 import torch
 
-from export.graph import INPUT
+from export.evaluation import Chosen, Evaluation
+from export.runtime import logits_of
 from monitor import contract as contracts
 from monitor.contract import Calibration, Contract, Label, LogMel, Output, Parity, Provenance, parity_samples
+from monitor.errors import ModelError
 from monitor.features import log_mel
 from monitor.records import Samples, Taxon
 from monitor.soundscape import PHRASE_S, song, wind
@@ -23,59 +24,86 @@ from training.corpus.manifest import Manifest
 from training.evaluation.calibration import confidences
 
 LICENCE = "CC-BY-NC-SA-4.0"
-THRESHOLDS, CALIBRATION = BY_LABEL = ("thresholds", "calibration")
-"""of an evaluation: what stands in the contract beside each label, not among its figures"""
 PARITY_TOLERANCE = 0.02
 PARITY_AMPLITUDE = PARITY_WIND = 0.1
 
 
-def contract_of(
-    name: str, checkpoint: Checkpoint, manifest: Manifest, metrics: Mapping[str, Any], path: Path
-) -> Contract:
-    """The contract of the network in `path`.
+def contract_of(name: str, checkpoint: Checkpoint, manifest: Manifest, evaluation: Evaluation) -> Contract:
+    """The contract of a checkpoint's network, which nothing can be checked by yet.
 
-    `metrics`: what `dawnchorus-training evaluate` wrote, with `thresholds` and `calibration` by label; a network that
-    was not evaluated has thresholds of a half.
+    A network that was not evaluated has thresholds of a half. ModelError where the manifest is not what the network
+    learned from: its contract would name sources that it never heard.
     """
+    check_data(checkpoint, manifest)
     spec = checkpoint.spec
-    parity = parity_samples(_parity_sound(spec.sample_rate))
-    draft = Contract(
+    return Contract(
         version=contracts.VERSION,
         name=name,
         input=LogMel(spec.n_fft, spec.hop, spec.n_mels, spec.fmin_hz, spec.fmax_hz, spec.floor, spec.channels),
         sample_rate=spec.sample_rate,
         window_samples=checkpoint.window_samples,
         output=Output(),
-        labels=[_label(label, manifest.taxa[label], metrics) for label in checkpoint.labels],
+        labels=[_label(label, manifest.taxa[label], evaluation) for label in checkpoint.labels],
         provenance=Provenance(
             created=f"{datetime.now(UTC):%Y-%m-%d}",
             training_data_sha256=checkpoint.data_hash,
-            metrics={figure: value for figure, value in metrics.items() if figure not in BY_LABEL},
+            metrics=evaluation.metrics,
             versions=_versions(),
             licence=LICENCE,
             attribution=sorted({r.source for r in manifest.without(checkpoint.fold) if r.label is not None}),
             fold=checkpoint.fold,
         ),
-        parity=Parity(parity, [0.0] * len(checkpoint.labels), PARITY_TOLERANCE),
+        parity=None,
     )
-    window = log_mel(draft.parity.window(draft.window_samples), spec)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    logits = session.run(None, {INPUT: window[None]})[0]
-    [scores] = confidences(logits, [label.calibration for label in draft.labels])
-    return msgspec.structs.replace(draft, parity=Parity(parity, [float(s) for s in scores], PARITY_TOLERANCE))
 
 
-def _label(label: str, taxon: Taxon, metrics: Mapping[str, Any]) -> Label:
+def with_parity(contract: Contract, path: Path) -> Contract:
+    """The same contract with a sound to check the network in `path` by."""
+    parity = Parity(parity_samples(_parity_sound(contract.sample_rate)), [], PARITY_TOLERANCE)
+    window = log_mel(parity.window(contract.window_samples), contract.mel_spec)
+    [scores] = confidences(logits_of(path, [window]), [label.calibration for label in contract.labels])
+    scored = msgspec.structs.replace(parity, scores=[float(score) for score in scores])
+    return msgspec.structs.replace(contract, parity=scored)
+
+
+def with_figures(contract: Contract, **figures: object) -> Contract:
+    """The same contract with more figures, of five significant digits, among its metrics."""
+    metrics = {**contract.provenance.metrics, **{name: _rounded(value) for name, value in figures.items()}}
+    return msgspec.structs.replace(contract, provenance=msgspec.structs.replace(contract.provenance, metrics=metrics))
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return (float(f"{value:.5g}") if math.isfinite(value) else None) if isinstance(value, float) else value
+
+
+def check_data(checkpoint: Checkpoint, manifest: Manifest) -> None:
+    """ModelError where the manifest is not what the network learned from."""
+    if strangers := [label for label in checkpoint.labels if label not in manifest.taxa]:
+        msg = f"the recordings name no taxon for the network's {', '.join(strangers)}: give those that it learned from"
+        raise ModelError(msg)
+    if checkpoint.data_hash != (ours := manifest.content_hash()):
+        msg = (
+            f"the network learned from other recordings: their hash is {checkpoint.data_hash[:12]} there and "
+            f"{ours[:12]} here"
+        )
+        raise ModelError(msg)
+
+
+def _label(label: str, taxon: Taxon, evaluation: Evaluation) -> Label:
     """One output: what an evaluation says of it, or a threshold of a half and no calibration."""
-    found = metrics.get(THRESHOLDS, {}).get(label, {"threshold": 0.5})
+    chosen = evaluation.thresholds.get(label, Chosen())
     return Label(
         label,
         taxon.scientific_name,
         taxon.common_name,
         rank="species",
-        threshold=found["threshold"],
-        calibration=Calibration(**metrics.get(CALIBRATION, {}).get(label, {})),
-        precision=found.get("precision"),
+        threshold=chosen.threshold,
+        calibration=evaluation.calibration.get(label, Calibration()),
+        precision=chosen.precision,
     )
 
 

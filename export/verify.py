@@ -1,71 +1,77 @@
-"""A gate, not a report: a file that misses any bar is refused, and nothing is written over a good one."""
+"""What the gate looks at: torch against ONNX, INT8 against float, the file by itself and on the device's own path."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
-from export.graph import INPUT
+from export.agreement import agreement
+from export.latency import latencies_ms
+from export.runtime import logits_of
+from export.windows import Judged
 from monitor.classifier import Classifier
+from monitor.contract import Contract
 from monitor.errors import ModelError
-from monitor.features import Floats
-from training.checkpoint import Checkpoint
+from monitor.features import Floats, log_mel
+from training.checkpoint import Checkpoint, differences
 from training.evaluation.calibration import confidences
-from training.train import predict, sigmoid
+from training.train import sigmoid
 
-FLOAT_DIFFERENCE = 1e-4
-TOP1_AGREEMENT = 0.97
-DECISION_AGREEMENT = 0.99
-HALF = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """How far the files differ on the same windows."""
-
-    float_difference: float
-    """largest difference of a score, torch against float ONNX"""
-    top1_agreement: float
-    """share of windows with some score of at least 0.5 whose highest label INT8 keeps; 0 where none has"""
-    decision_agreement: float
-    """share of (window, label) decisions at the contract's calibration and thresholds that INT8 keeps"""
-    int8_difference: float
-    """largest difference of a score, INT8 against float"""
-    windows: int
+BATCH = 8
+BATCHED = 64
+"""windows that are scored again, and in batches"""
 
 
-def verify(checkpoint: Checkpoint, float_path: Path, int8_path: Path, windows: Sequence[Floats]) -> Figures:
-    """Compare on windows that were not used to calibrate. Raises ModelError, naming the bar that was missed.
+def measure(float_path: Path, int8_path: Path, judged: Judged) -> dict[str, float]:
+    """The figures that `bars` asks for. ModelError where the device itself refuses the INT8 file.
 
-    The INT8 file is also opened by `monitor.classifier`, the device's own path, which checks its parity.
+    `judged`: windows that did not calibrate, with the logits of the checkpoint that `float_path` was made of.
     """
-    labels = Classifier(int8_path).contract.labels
-    logits = [run(path, windows) for path in (float_path, int8_path)]
-    expected, (floats, ints) = sigmoid(predict(checkpoint.network(), windows)), map(sigmoid, logits)
-    thresholds, calibrations = [label.threshold for label in labels], [label.calibration for label in labels]
-    float_decisions, int_decisions = (confidences(one, calibrations) >= thresholds for one in logits)
-    clear = floats.max(axis=1) >= HALF
-    figures = Figures(
-        float_difference=float(np.abs(expected - floats).max()),
-        top1_agreement=float((floats.argmax(axis=1) == ints.argmax(axis=1))[clear].mean()) if clear.any() else 0.0,
-        decision_agreement=float((float_decisions == int_decisions).mean()),
-        int8_difference=float(np.abs(floats - ints).max()),
-        windows=len(windows),
-    )
-    bars = [
-        ("torch against ONNX, largest difference", figures.float_difference <= FLOAT_DIFFERENCE, FLOAT_DIFFERENCE),
-        ("INT8 against float, top-1 agreement", figures.top1_agreement >= TOP1_AGREEMENT, TOP1_AGREEMENT),
-        ("INT8 against float, decisions", figures.decision_agreement >= DECISION_AGREEMENT, DECISION_AGREEMENT),
-    ]
-    if missed := [f"{name} misses {bar}" for name, met, bar in bars if not met]:
-        msg = f"{int8_path} is refused: {'; '.join(missed)}; measured {figures}"
+    device = Classifier(int8_path)
+    floats, ints = (logits_of(path, judged.pictures) for path in (float_path, int8_path))
+    few = judged.pictures[:BATCHED]
+    found = {
+        "float_difference": _difference(judged.logits, floats),
+        **asdict(agreement(judged, ints, device.contract.labels)),
+        "repeat_difference": _difference(ints[:BATCHED], logits_of(int8_path, few)),
+        "batch_difference": _difference(ints[:BATCHED], logits_of(int8_path, few, BATCH)),
+        "device_difference": _device_difference(device, judged),
+        "size_mb": int8_path.stat().st_size / 1e6,
+    }
+    return found | _speed(float_path, int8_path, judged.pictures[0])
+
+
+def check_same_network(checkpoint: Checkpoint, contract: Contract, path: Path) -> None:
+    """ModelError where a contract tells of another network than the checkpoint's: there is nothing to compare."""
+    ours = {**asdict(checkpoint.spec), "window_samples": checkpoint.window_samples, "labels": list(checkpoint.labels)}
+    theirs = {
+        **asdict(contract.mel_spec),
+        "window_samples": contract.window_samples,
+        "labels": [label.label for label in contract.labels],
+    }
+    if found := differences(theirs, ours):
+        msg = f"{path} is of another network than the checkpoint: {found}"
         raise ModelError(msg)
-    return figures
 
 
-def run(path: Path, windows: Sequence[Floats]) -> Floats:
-    """Logits (n, n_labels) of windows (n_channels, n_mels, n_frames), one at a time as on the device."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(None, {INPUT: window[None]})[0] for window in windows])
+def _difference(one: Floats, other: Floats) -> float:
+    return float(np.abs(sigmoid(one) - sigmoid(other)).max())
+
+
+def _device_difference(device: Classifier, judged: Judged) -> float:
+    """Samples through the device's classifier, against the same file fed with what the front end makes of them."""
+    contract = device.contract
+    logits = logits_of(device.path, [log_mel(sound, contract.mel_spec) for sound in judged.sounds])
+    expected = confidences(logits, [label.calibration for label in contract.labels])
+    return float(np.abs(np.stack([device.scores(sound) for sound in judged.sounds]) - expected).max())
+
+
+def _speed(float_path: Path, int8_path: Path, window: Floats) -> dict[str, float]:
+    paths = (float_path, int8_path)
+    (float_ms, int8_ms), (float_ms_2, int8_ms_2) = (latencies_ms(paths, window, threads) for threads in (1, 2))
+    return {
+        "float_ms_1_thread": float_ms,
+        "int8_ms_1_thread": int8_ms,
+        "speed_1_thread": float_ms / int8_ms,
+        "speed_2_threads": float_ms_2 / int8_ms_2,
+    }

@@ -1,0 +1,109 @@
+"""The card of a model, as Markdown and as a page, from its contract alone."""
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+
+from export.card import card
+from export.page import page
+from monitor.classifier import STARTER, Classifier
+from monitor.contract import Contract
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    """The bundled model's, which was evaluated."""
+    return Classifier(STARTER).contract
+
+
+@pytest.fixture(scope="module")
+def fresh(contract: Contract) -> Contract:
+    """Of a network that nobody evaluated or compared."""
+    provenance = msgspec.structs.replace(contract.provenance, metrics={})
+    return msgspec.structs.replace(contract, provenance=provenance)
+
+
+def test_the_card_names_licence_species_thresholds_figures_and_sources(contract: Contract) -> None:
+    text, figures = card(contract), contract.provenance.metrics
+    assert contract.provenance.licence in text
+    assert contract.provenance.training_data_sha256 in text
+    for label in contract.labels:
+        row = next(line for line in text.splitlines() if line.startswith(f"| {label.scientific_name} |"))
+        right, every = figures["correct_and_all_by_label"][label.label]
+        assert label.common_name in row
+        assert f"{label.threshold:.2f}" in row
+        assert f"{right} of {every}" in row
+    for name, of in (("balanced top-1 over the species", "balanced_top1"), ("AUROC over recordings", "auroc")):
+        found = figures["ranking"][of]
+        assert f"| {name} | {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f}) |" in text
+    assert f"| method | {figures['method']} |" in text
+    agreement = figures["int8_against_float"]["top1_agreement"]
+    assert f"| INT8 against float, top-1 agreement | {agreement:.5g} |" in text
+    for source in contract.provenance.attribution:
+        link = f"[{source}](https://xeno-canto.org/{source[2:]})"
+        assert (link in text) == source.startswith("XC")
+        assert source in text
+
+
+class Links(HTMLParser):
+    """What a page loads and where it leads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.led: list[str] = []
+        self.described = True
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what an element points to."""
+        found = dict(attrs)
+        self.loaded += [str(found["src"])] if "src" in found else []
+        self.led += [str(found["href"])] if "href" in found else []
+        self.described &= tag != "img" or bool(found.get("alt"))
+
+
+def test_the_page_holds_its_plots_and_loads_nothing(contract: Contract) -> None:
+    links = Links(page(contract))
+    assert len(links.loaded) == 5
+    assert all(uri.startswith("data:image/svg+xml;base64,") for uri in links.loaded)
+    assert links.described
+    assert set(links.led) == {
+        f"https://xeno-canto.org/{source[2:]}" for source in contract.provenance.attribution if source.startswith("XC")
+    }
+
+
+def test_the_page_says_what_the_markdown_says(contract: Contract) -> None:
+    shown = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page(contract))).split())
+    for label in contract.labels:
+        assert f"{label.scientific_name} {label.common_name} {label.threshold:.2f}" in shown
+    for row in re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", card(contract), re.MULTILINE):
+        if row[0] not in ("figure", "---"):
+            assert " ".join(row) in shown
+    assert contract.provenance.licence in shown
+
+
+def test_a_network_that_nobody_evaluated_has_a_card_that_says_so(fresh: Contract) -> None:
+    text = page(fresh)
+    assert "Nobody evaluated it" in text
+    assert "Nobody compared" in text
+    assert not Links(text).loaded
+    assert "| Parus major | Great Tit |" in card(fresh)
+
+
+def test_names_cannot_break_the_page(contract: Contract) -> None:
+    evil = "<script>alert(1)</script>"
+    labels = [msgspec.structs.replace(contract.labels[0], common_name=evil), *contract.labels[1:]]
+    text = page(msgspec.structs.replace(contract, labels=labels, name=evil))
+    assert evil not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_both_cards_need_no_more_than_the_contract_as_it_was_stored(contract: Contract) -> None:
+    stored = msgspec.json.decode(json.dumps(msgspec.to_builtins(contract)), type=Contract)
+    assert card(stored) == card(contract)
+    assert page(stored) == page(contract)
