@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 from typing import Any
 
 import jsonschema
@@ -10,9 +11,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rigs import ROOT
 
 from monitor import contract as contracts
-from monitor.contract import Calibration, Contract, Label, LogMel, Output, Parity, Provenance, parity_samples
+from monitor.contract import (
+    Calibration,
+    Contract,
+    Label,
+    LogMel,
+    Output,
+    Parity,
+    Provenance,
+    Waveform,
+    parity_samples,
+    schema,
+)
 from monitor.errors import ModelError
 from monitor.features import MelSpec
 from monitor.records import Taxon
@@ -101,11 +114,11 @@ def test_damaged_json_is_refused_with_the_reason(text: str | bytes) -> None:
     [
         ((("more",), 1), "unknown field `more`"),
         ((("input", "gain"), 1), "unknown field `gain` - at `$.input`"),
-        ((("input", "kind"), "waveform"), "'waveform' - at `$.input.kind`"),
+        ((("input", "kind"), "image"), "'image' - at `$.input.kind`"),
         ((("input", "hop"), 0), ">= 1 - at `$.input.hop`"),
         ((("sample_rate",), 0), ">= 1 - at `$.sample_rate`"),
         ((("window_samples",), 0.5), "got `float` - at `$.window_samples`"),
-        ((("output", "activation"), "softmax"), "'softmax' - at `$.output.activation`"),
+        ((("output", "activation"), "tanh"), "'tanh' - at `$.output.activation`"),
         ((("labels", 0, "threshold"), 1.5), "<= 1.0 - at `$.labels[0].threshold`"),
         ((("labels", 0, "rank"), "family"), "'family' - at `$.labels[0].rank`"),
         ((("labels", 0, "calibration", "slope"), 0), "> 0.0 - at `$.labels[0].calibration.slope`"),
@@ -153,6 +166,35 @@ def test_a_window_shorter_than_a_frame_is_refused() -> None:
 )
 def test_a_front_end_that_contradicts_itself_is_refused(change: Change, named: str) -> None:
     assert named in refusal(changed(change))
+
+
+def test_a_waveform_a_softmax_and_no_parity_check_are_a_contract_as_well() -> None:
+    content = msgspec.to_builtins(CONTRACT)
+    content["input"] = {"kind": "waveform", "centred": True, "peak": 0.25}
+    content["output"] = {"kind": "logits", "activation": "softmax", "name": "label", "embedding": 1536}
+    content["parity"] = None
+    for label in content["labels"]:
+        label["calibration"] = {}
+    found = contracts.parse(msgspec.json.encode(content))
+    assert found.input == Waveform(centred=True, peak=0.25)
+    assert found.band_hz == (0.0, 12_000.0)
+    assert found.parity is None
+    jsonschema.Draft202012Validator(contracts.schema()).validate(content)
+    with pytest.raises(ModelError, match="takes the waveform"):
+        _ = found.mel_spec
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ({"kind": "scores", "activation": "sigmoid"}, "kind scores with activation sigmoid"),
+        ({"kind": "scores", "activation": "softmax"}, "kind scores with activation softmax"),
+        ({"kind": "logits", "activation": "none"}, "kind logits with activation none"),
+        ({"kind": "logits", "activation": "softmax"}, "calibrates labels, which goes with activation sigmoid only"),
+    ],
+)
+def test_an_output_that_contradicts_itself_is_refused(output: dict[str, str], said: str) -> None:
+    assert said in refusal(changed((("output",), output)))
 
 
 @modest
@@ -206,3 +248,8 @@ def test_a_parity_sound_without_samples_is_refused() -> None:
 def test_a_damaged_parity_sound_is_refused(samples: str) -> None:
     with pytest.raises(ModelError, match="parity sound cannot be read"):
         Parity(samples, [], 0).window(10)
+
+
+def test_the_schema_is_the_one_that_was_published() -> None:
+    published = ROOT / "monitor" / "models" / "contract.schema.json"
+    assert json.loads(published.read_text(encoding="utf-8")) == json.loads(json.dumps(schema()))

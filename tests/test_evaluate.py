@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from export.describe import write_contract
 from monitor.classifier import STARTER, Classifier
 from monitor.contract import Calibration, Label
-from monitor.errors import ModelError, RecordingError
+from monitor.errors import ConfigError, ModelError, RecordingError
 from monitor.features import Floats, log_mel
 from monitor.records import Block, Detection, Taxon
 from monitor.windows import windows as device_windows
@@ -439,6 +439,23 @@ def test_a_threshold_whose_raising_became_needless_goes_down_again() -> None:
     high = int(np.flatnonzero(GRID == 0.81)[0])
     found = lowered(np.array([high, high]), np.array([0, 0]), recalls, [(false, 1)])
     assert GRID[found].tolist() == [0.5, 0.81]
+
+
+def test_a_stated_least_threshold_raises_what_ships_and_nothing_else() -> None:
+    heard, wanted = simulated(0), Wanted()
+    plain, careful = (Judged.of(heard, wanted, least) for least in ({}, {ROOK: 0.99, OWL: 0.0}))
+    before, after = ({one.label: one.threshold for one in judged.shipped} for judged in (plain, careful))
+    assert after == {**before, ROOK: 0.99}
+    assert plain.by_fold == careful.by_fold
+    with pytest.raises(ConfigError, match="stated for cuckoo, but the labels are"):
+        Judged.of(heard, wanted, {"cuckoo": 0.9})
+
+
+@pytest.mark.parametrize("text", ["parus_major", "=0.5", "parus_major=high", "parus_major=1.5", "parus_major="])
+def test_a_least_threshold_that_says_nothing_is_wrong_usage(text: str) -> None:
+    result = CliRunner().invoke(cli.app, ["evaluate", "--at-least", text])
+    assert result.exit_code == 2
+    assert "a threshold from 0 to 1 expected" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_what_ships_reports_strangers_and_negatives_as_seldom_as_was_asked_for() -> None:

@@ -35,6 +35,12 @@ StrangersOption = Annotated[
 ElsewhereOption = Annotated[
     Path | None, typer.Option(help="Folder of places where no species lives. Default: field_minutes of --data.")
 ]
+LeastOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at-least", metavar="LABEL=THRESHOLD", help="Below which a label does not ship, whatever is fitted."
+    ),
+]
 
 
 def evaluate(
@@ -44,6 +50,7 @@ def evaluate(
     precision: PrecisionOption = PRECISION,
     strangers: StrangersOption = None,
     elsewhere: ElsewhereOption = None,
+    at_least: LeastOption = None,
 ) -> None:
     """Score every recording with the network that never heard it; write evaluation.json, evaluation.html, scores.npz.
 
@@ -54,6 +61,7 @@ def evaluate(
 
     Example: dawnchorus-training evaluate --networks scores --precision 0.98
     """
+    least = dict(map(_stated, at_least or ()))
     manifest = read_manifest(data)
     check_folds(manifest)
     playlist = Playlist(
@@ -63,7 +71,7 @@ def evaluate(
         elsewhere=_folder(elsewhere, data / "field_minutes", manifest.folds),
         backgrounds=in_turn(manifest.backgrounds, manifest.folds),
     )
-    judged = Judged.of(_heard(manifest, playlist, out, networks), Wanted(precision))
+    judged = Judged.of(_heard(manifest, playlist, out, networks), Wanted(precision), least)
     figures = report(judged, np.random.default_rng(SEED))
     _write(out / "evaluation.json", figures)
     write_evaluation(out / "evaluation.html", judged, figures, SPEC)
@@ -77,6 +85,18 @@ def _folder(given: Path | None, usual: Path, folds: Sequence[int]) -> tuple[Reco
     if given is None:
         return recordings_in(usual, folds) if usual.is_dir() else ()
     return recordings_in(given, folds)
+
+
+def _stated(text: str) -> tuple[str, float]:
+    label, _, value = text.partition("=")
+    try:
+        threshold = float(value)
+    except ValueError:
+        threshold = -1.0
+    if not label or not 0 <= threshold <= 1:
+        msg = f"{text!r}: a label, = and a threshold from 0 to 1 expected, such as parus_major=0.8"
+        raise typer.BadParameter(msg, param_hint="--at-least")
+    return label, threshold
 
 
 def _heard(manifest: Manifest, playlist: Playlist, out: Path, kind: Kind) -> Heard:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -33,12 +34,12 @@ class Judged:
     strangers: Claims
 
     @classmethod
-    def of(cls, heard: Heard, wanted: Wanted) -> Self:
-        """Fit on everything, and on everything but each fold."""
+    def of(cls, heard: Heard, wanted: Wanted, least: Mapping[str, float] = MappingProxyType({})) -> Self:
+        """Fit on everything, and on everything but each fold. `least`: thresholds below which no label ships."""
         return cls(
             heard=heard,
             wanted=wanted,
-            shipped=fit_labels(heard, wanted),
+            shipped=thresholds.at_least(fit_labels(heard, wanted), least),
             by_fold={fold: fit_labels(heard.without(fold), wanted) for fold in heard.folds},
             claims=claims_of(heard.recordings, heard.taxa),
             strangers=claims_of(heard.strangers, heard.taxa),

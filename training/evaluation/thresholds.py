@@ -8,7 +8,7 @@ long as more strangers are reported than were asked for, or more is detected whe
 up that pays most: false reports gone by recall lost. At the end thresholds go down again where that costs nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.contract import Calibration, Label
+from monitor.errors import ConfigError
 from monitor.features import Floats
 from training.evaluation import calibration
 from training.evaluation.claims import UNKNOWN, Claims, Truths, claims_of
@@ -163,6 +164,17 @@ def labels_of(heard: Heard, calibrations: Sequence[Calibration], thresholds: Rea
     return tuple(
         Label(label, taxon.scientific_name, taxon.common_name, "species", float(threshold), fitted)
         for (label, taxon), fitted, threshold in zip(heard.taxa.items(), calibrations, thresholds, strict=True)
+    )
+
+
+def at_least(labels: Sequence[Label], least: Mapping[str, float]) -> tuple[Label, ...]:
+    """The labels with no threshold below what is stated for it. ConfigError where a label is not among them."""
+    names = [label.label for label in labels]
+    if strangers := sorted(least.keys() - set(names)):
+        msg = f"a least threshold is stated for {', '.join(strangers)}, but the labels are {', '.join(names)}"
+        raise ConfigError(msg)
+    return tuple(
+        msgspec.structs.replace(label, threshold=max(label.threshold, least.get(label.label, 0.0))) for label in labels
     )
 
 
