@@ -26,7 +26,7 @@ demo: .venv/.set-up-device
 	@$(BIN)/dawnchorus demo $(if $(AUDIO),--audio "$(AUDIO)") $(if $(MIC),--mic)
 
 test: install
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
 
 check: install
 	$(BIN)/ruff check .

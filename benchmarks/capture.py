@@ -112,7 +112,9 @@ def main() -> None:
         server = SoundServer(folder)
         try:
             server.start()
-            server.control("load-module", "module-sine", "sink=wall", "frequency=440")  # silence would count as lost
+            server.control(
+                "load-module", "module-sine", "sink=wall", "frequency=443"
+            )  # neither silent nor the same over and over
             os.environ |= server.environment
             cost()
             deaths(int(sys.argv[1]) if len(sys.argv) > 1 else DEATHS)

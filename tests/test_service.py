@@ -29,6 +29,7 @@ from rigs import (
     until,
 )
 
+from monitor.classifier import Classifier
 from monitor.cli.options import EX_CONFIG, FAILED
 from monitor.soundscape import soundscape
 
@@ -43,7 +44,7 @@ def test_systemd_is_told_of_readiness_every_window_and_the_end(
     first, *between, last = supervisor.told()
     assert first == "READY=1\nSTATUS=waiting for audio"
     assert last == "STOPPING=1"
-    assert len(between) == 10, "windows of 3 s, one a second, in 12 s"
+    assert len(between) == 13 - Classifier().contract.window_s, "windows, one a second, in 12 s"
     name = tmp_path / "song.wav"
     assert all(told.startswith(f"WATCHDOG=1\nSTATUS=listening to {name}; ") for told in between)
     assert between[0].endswith("; 0 detections, last: nothing yet")
