@@ -4,7 +4,6 @@ import queue
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
@@ -15,6 +14,7 @@ from monitor.config.mqtt import Mqtt
 from monitor.config.settings import Config
 from monitor.doctor.finding import Finding, amber, green, red
 from monitor.errors import BrokerError
+from monitor.sinks.credentials import authorise
 
 PATIENCE_S = 4.0
 TOPICS = ("status", "detections", "effort", "corrections")
@@ -79,10 +79,7 @@ def _connected(settings: Mqtt, protocol: MQTTProtocolVersion) -> Iterator[_Line]
     """A line that the broker has accepted. BrokerError or OSError where it does not come to be."""
     client = Client(CallbackAPIVersion.VERSION2, protocol=protocol)
     client.connect_timeout = PATIENCE_S
-    if settings.username is not None:
-        client.username_pw_set(settings.username, _password(settings))
-    if settings.tls:
-        client.tls_set(ca_certs=settings.ca_file)
+    authorise(client, settings)
     line = _Line(client)
     client.connect(settings.host, settings.port, settings.keepalive_s)
     client.loop_start()
@@ -97,17 +94,6 @@ def _connected(settings: Mqtt, protocol: MQTTProtocolVersion) -> Iterator[_Line]
     finally:
         client.disconnect()
         client.loop_stop()
-
-
-def _password(settings: Mqtt) -> str | None:
-    if settings.password_file is None:
-        return None
-    path = Path(settings.password_file)
-    try:
-        return path.read_text(encoding="utf-8").partition("\n")[0]
-    except OSError as error:
-        msg = f"mqtt.password_file {path}: {error.strerror}"
-        raise BrokerError(msg) from error
 
 
 def _conversation(line: _Line, config: Config, where: str) -> list[Finding]:

@@ -19,8 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.config.mqtt import Mqtt
-from monitor.errors import BrokerError
 from monitor.messages import StatusMessage
+from monitor.sinks.credentials import authorise
 from monitor.sinks.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -191,14 +191,7 @@ class Publisher:
         client.max_inflight_messages_set(IN_FLIGHT)
         client.reconnect_delay_set(1, LONGEST_WAIT_S)
         client.will_set(self._topic("status"), msgspec.json.encode(self._station.offline), qos=1, retain=True)
-        try:
-            if settings.username is not None:
-                client.username_pw_set(settings.username, _password(settings))
-            if settings.tls:
-                client.tls_set(ca_certs=settings.ca_file)
-        except OSError as error:
-            msg = f"mqtt: {error.filename or settings.ca_file or settings.password_file}: {error.strerror or error}"
-            raise BrokerError(msg) from error
+        authorise(client, settings)
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -223,9 +216,3 @@ class Publisher:
     def _on_publish(self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:  # noqa: ANN401
         kind = "refused" if reason.is_failure else "acknowledged"
         self._events.put(_Event(kind, mid, str(reason)))
-
-
-def _password(settings: Mqtt) -> str | None:
-    if settings.password_file is None:
-        return None
-    return Path(settings.password_file).read_text(encoding="utf-8").partition("\n")[0]
