@@ -53,6 +53,7 @@ class Capture:
         self.trouble: MicrophoneError | None = None
         """why nothing is heard now"""
         self.outages = 0
+        self._heard = False
 
     def start(self, held_s: Sequence[float] = (HELD_S,)) -> list[Ring]:
         """Try to open the feed once, and read it from then on in a thread of its own; a ring for each listener."""
@@ -124,9 +125,9 @@ class Capture:
             ring.put(piece)
 
     def _found(self, feed: Feed) -> None:
-        if self.trouble is not None or not self._tape.position:
+        if self.trouble is not None or not self._heard:
             logger.info("listening to %s at %d Hz; lost %d times so far", feed.name, feed.sample_rate, self.outages)
-        self.trouble = None
+        self._heard, self.trouble = True, None
 
     def _lost(self, error: MicrophoneError) -> None:
         self.outages += self.trouble is None
