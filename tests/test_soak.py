@@ -1,5 +1,6 @@
 """Faults strewn over a soundscape, heard by the real model: each sample is accounted for, nothing else changes."""
 
+import os
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,7 +32,8 @@ from monitor.soundscape import SOUNDSCAPE_S, soundscape
 from monitor.tracker import Rules, Tracker
 
 RATE = 48_000
-TIMES = 5
+TIMES = int(os.environ.get("SOAK_TIMES", "5"))
+"""how often the half minute is heard; 120 make an hour, and take some ten minutes"""
 LENGTH_S = round(TIMES * SOUNDSCAPE_S)
 DRIFT, LATE_S = 60e-6, 0.004
 FAULTS = (Cause.DEVICE, Cause.OVERRUN, Cause.OVERLOAD, None)
