@@ -1,9 +1,9 @@
 """READ FIRST. Wires the stages, and nothing else; live and offline analysis both run this."""
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import tee
 from typing import Protocol
 
 import numpy as np
@@ -65,9 +65,8 @@ def run(audio: Iterable[Block | Gap], sample_rate: int, chains: Sequence[Chain])
     `audio` counts samples at `sample_rate` Hz. The models take turns, the one that is least far going first, so that
     no more than about a window of audio waits for one of them.
     """
-    copies = tee(audio, len(chains))
+    copies = _copies(audio, len(chains))
     ways = [_analysed(copy, sample_rate, chain) for copy, chain in zip(copies, chains, strict=True)]
-    del copies
     turns = [(0.0, index) for index in range(len(ways))]
     while turns:
         _, index = turns[0]
@@ -76,6 +75,28 @@ def run(audio: Iterable[Block | Gap], sample_rate: int, chains: Sequence[Chain])
             heapq.heappop(turns)
         else:
             heapq.heapreplace(turns, (reached_s, index))
+
+
+def _copies(audio: Iterable[Block | Gap], count: int) -> list[Iterator[Block | Gap]]:
+    """The same audio several times. itertools.tee would hold 57 blocks even for one: minutes of a recording."""
+    source = iter(audio)
+    waiting: list[deque[Block | Gap]] = [deque() for _ in range(count)]
+
+    def copy(own: deque[Block | Gap]) -> Iterator[Block | Gap]:
+        while own or _fetched(source, waiting):
+            yield own.popleft()
+
+    return [copy(own) for own in waiting]
+
+
+def _fetched(source: Iterator[Block | Gap], waiting: Sequence[deque[Block | Gap]]) -> bool:
+    """Take the next piece for everybody; False where there is none."""
+    piece = next(source, None)
+    if piece is None:
+        return False
+    for queue in waiting:
+        queue.append(piece)
+    return True
 
 
 def _analysed(audio: Iterable[Block | Gap], sample_rate: int, chain: Chain) -> Iterator[float]:
