@@ -70,6 +70,12 @@ class Feed:
         self.sink.ended(end)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that runs many tests may take longer than a station does."""
+    monkeypatch.setattr("monitor.sinks.clips.FLUSH_S", 20.0)
+
+
 @pytest.fixture
 def feed(tmp_path: Path) -> Feed:
     """A sink that writes to the folder `clips`."""

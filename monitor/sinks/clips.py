@@ -99,7 +99,7 @@ class ClipWriter:
         except queue.Full:
             self._drop("judging and writing them cannot keep up")
 
-    def flush(self, patience_s: float = FLUSH_S) -> bool:
+    def flush(self, patience_s: float) -> bool:
         """Wait until all clips are decided upon; False where that takes longer than `patience_s`."""
         with self._clips.all_tasks_done:
             return self._clips.all_tasks_done.wait_for(lambda: not self._clips.unfinished_tasks, patience_s)
@@ -187,7 +187,7 @@ class ClipSink:
         """Cut what is left, and wait a moment for what becomes of it."""
         del end_sample
         self._break()
-        if not self._writer.flush():
+        if not self._writer.flush(FLUSH_S):
             logger.warning("clips: not all were decided upon within %g s after the end of a stream", FLUSH_S)
         self._tell_withheld()
 
