@@ -1,8 +1,8 @@
 """A day of audio through the daemon: resident memory from the first hour to the last, and what it writes.
 
 One recording as long as asked, played as fast as it can be analysed, by the command as it is installed. Bars: memory
-grows by less than 2 MB after the first hour; every minute is in the ledger. `--hours 24` takes 3 GB of disk and, at 60
-times real time, 24 minutes.
+grows by less than 2 MB after the first hour; every minute is in the ledger. `--hours 24` takes 3 GB of disk and
+some minutes.
 """
 
 import argparse
