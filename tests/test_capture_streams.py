@@ -135,7 +135,7 @@ def test_a_pipe_that_says_nothing_for_a_while_is_a_gap_and_goes_on(monkeypatch: 
         assert all(np.isin(np.round(np.diff(one) * 32_768), (1, -30_010)).all() for one in stretches)
         assert listener.seconds() > 2.0
         assert sum(gap.end_sample - gap.start_sample for gap in pauses) > 0.9 * RATE
-        assert listener.pieces[-1].end_sample / RATE == pytest.approx(listener.elapsed_s(), abs=0.5)
+        assert listener.pieces[-1].end_sample / RATE == pytest.approx(listener.elapsed_s(), abs=2.0)
     speaker.join()
     os.close(reading)
 
