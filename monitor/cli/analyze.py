@@ -1,11 +1,14 @@
 """`dawnchorus analyze`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli.options import FAILED, err, log, out, plain
+
+if TYPE_CHECKING:
+    from monitor.batch import Summary
 
 Threshold = Annotated[float | None, typer.Option(min=0, max=1, help="For all species, instead of the model's own.")]
 Floor = Annotated[
@@ -84,14 +87,19 @@ def analyze(  # noqa: PLR0913, PLR0917
     errors += summary.errors
     for error in errors:
         err.print(f"[red]error:[/] {plain(error)}")
+    _tell(summary, len(recordings), output / NAMES[Format(form)])
+    if errors:
+        raise typer.Exit(FAILED)
+
+
+def _tell(summary: "Summary", recordings: int, table: Path) -> None:
+    """What came of it, on a line, and a line each species."""
     out.print(
-        f"{summary.files} of {len(recordings)} recordings analysed, {summary.heard_s:.1f} s heard, "
-        f"{summary.lost_s:.1f} s not; {summary.detections.total()} detections in {plain(output / NAMES[Format(form)])}"
+        f"{summary.files} of {recordings} recordings analysed, {summary.heard_s:.1f} s heard, "
+        f"{summary.lost_s:.1f} s not; {summary.detections.total()} detections in {plain(table)}"
     )
     for name, count in summary.detections.most_common():
         out.print(f"  {count:6d}  {plain(name)}")
-    if errors:
-        raise typer.Exit(FAILED)
 
 
 def _text(path: Path | None) -> str | None:

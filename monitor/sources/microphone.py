@@ -3,25 +3,18 @@
 import json
 import sys
 import threading
-import time
-import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from monitor.clock import system_quality
 from monitor.errors import MicrophoneError
-from monitor.records import Block
-from monitor.sources import Stream, sound_card
+from monitor.sources import sound_card
 from monitor.sources.child import Child
 from monitor.sources.continuity import BURST_S
 from monitor.sources.feed import Frames
 from monitor.sources.identity import SYSTEM, Usb, fitting, usb_of
-from monitor.sources.liveness import listen
 
 ANSWER_S = 5.0
 """what PortAudio may take to list or to open; afterwards the sound server counts as frozen"""
@@ -165,27 +158,3 @@ class _Program:
     def last_words(self) -> str:
         """Why it ended, if it said so."""
         return f"the program that holds the sound card ended: {self._child.last_words or 'it was killed'}"
-
-
-def open_microphone(
-    wanted: str,
-    sample_rate: int | None,
-    stop: threading.Event,
-    monotonic: Callable[[], float] = time.monotonic,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Stream:
-    """An input to listen to once, its first channel: the blocks end when `stop` is set.
-
-    They raise MicrophoneError where samples stay away or repeat for ever; nothing is waited for or opened again.
-    """
-    card = SoundCard(wanted, sample_rate, stop)
-
-    def blocks() -> Iterator[Block]:
-        try:
-            for frames in listen(card, stop, monotonic):
-                yield Block(frames.start_sample, frames.samples[:, 0], frames.captured)
-        finally:
-            card.close()
-
-    name = wanted or "microphone"
-    return Stream(uuid.uuid4(), name, card.sample_rate, now(), system_quality(), blocks(), began=monotonic())
