@@ -4,14 +4,16 @@ AUDIO ?=
 MIC ?=
 BIN := .venv/bin
 
-.PHONY: help demo install test check format bench model lock clean
+.PHONY: help demo install test test-homeassistant check format bench model deb lock clean
 
 help:
 	@echo "make demo [AUDIO=some.wav | MIC=1]   hear and see the whole line at work"
 	@echo "make test                            all tests"
+	@echo "make test-homeassistant              our sensors in Home Assistant itself (320 MB, minutes)"
 	@echo "make install                         .venv with all extras"
 	@echo "make check                           linters, types, import rules"
 	@echo "make bench                           speed and memory, as ratios in one run"
+	@echo "make deb                             a Debian package for this release and architecture"
 	@echo "make model                           train, judge and export the bundled model (some three hours on two cores)"
 
 .venv/.set-up-device: locks/device.txt pyproject.toml scripts/setup
@@ -27,6 +29,12 @@ demo: .venv/.set-up-device
 
 test: install
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
+
+# What the rules in tests/house.py say of Home Assistant, seen by itself; this is its newest version for Python 3.11.
+test-homeassistant: install
+	[ -x build/homeassistant/bin/hass ] || python3 -m venv build/homeassistant
+	build/homeassistant/bin/pip install --quiet --no-compile homeassistant==2024.3.3 paho-mqtt==1.6.1 janus==1.0.0
+	DAWNCHORUS_HOMEASSISTANT=build/homeassistant $(BIN)/pytest tests/test_homeassistant_itself.py
 
 check: install
 	$(BIN)/ruff check .
@@ -45,6 +53,9 @@ bench: install
 	$(BIN)/python benchmarks/capture.py
 	$(BIN)/python benchmarks/long_run.py --hours 2
 	$(BIN)/python benchmarks/family.py
+	$(BIN)/python benchmarks/backlog.py
+	$(BIN)/python benchmarks/disk_wear.py
+	$(BIN)/python benchmarks/fleet.py
 
 # Two rounds on long windows, in which a label more surely sounds, and one on short ones, which say better where. The
 # network is the mean of the last two. Then every fold's network as the device runs it, judged by its fold.
@@ -68,6 +79,9 @@ model: install
 		--checkpoint build/training/fold$$fold.pt --out build/training/fold$$fold.onnx || exit 1; done
 	$(BIN)/dawnchorus-training evaluate --networks int8 $(CAUTION)
 	$(BIN)/dawnchorus-export model --evaluation build/training/evaluation.json
+
+deb:
+	sh scripts/deb
 
 lock:
 	sh scripts/lock

@@ -84,6 +84,8 @@ def _plots(metrics: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[tup
     if by_label := _at(metrics, "out_of_fold", "recordings", "by_label"):
         drawn = plots.recalls(list(names.values()), [by_label[label] for label in names])
         yield "recall", (drawn, "Recall and precision of each species")
+    if found := _at(metrics, "calibration_error", "highest_claims", "curves"):
+        yield "reliability", (plots.reliability(found), "Confidence against the share that is right")
     if errors := _at(metrics, "calibration_error"):
         drawn = calibration_errors(names, errors)
         yield "calibration", (drawn, "Calibration error before and after calibration")

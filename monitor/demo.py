@@ -127,7 +127,8 @@ def _subscriber(port: int) -> Iterator[queue.SimpleQueue[Message]]:
 
     def take(_client: Client, _data: Any, message: MQTTMessage) -> None:  # noqa: ANN401
         level = message.topic.rpartition("/")[2]
-        received.put(msgspec.json.decode(message.payload, type=_TYPES[level]))
+        if level in _TYPES:
+            received.put(msgspec.json.decode(message.payload, type=_TYPES[level]))
 
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
     client.on_message = take

@@ -31,3 +31,11 @@ class StoreError(MonitorError):
 
 class BrokerError(MonitorError):
     """Look at the MQTT broker, its address or the credentials."""
+
+
+class MessageError(MonitorError):
+    """Look at who published this message: it is not what a station says."""
+
+
+class CommandError(MonitorError):
+    """Send another command: this one was not understood or may not be obeyed."""

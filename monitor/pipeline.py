@@ -18,6 +18,7 @@ from monitor.tracker import Tracker
 from monitor.windows import windows
 
 Mask = npt.NDArray[np.bool_]
+Lasting = Callable[[Sequence[Detection]], None]
 
 
 class Sink(Protocol):
@@ -48,6 +49,8 @@ class Chain:
     """which labels may be reported at a window, (n_labels,); the scores of others become NaN. None: all may be"""
     relief: Relief | None = None
     """what to give up when analysis cannot keep up; None: audio waits for it"""
+    lasting: Sequence[Lasting] = ()
+    """told after each window of the detections that are not complete, as they are so far"""
 
     def relieved(self, fullness: Callable[[], float]) -> "Chain":
         """The same for live audio, of which `fullness` says how much of what may wait does, in [0, 1]."""
@@ -111,6 +114,9 @@ def _analysed(audio: Iterable[Block | Gap], sample_rate: int, chain: Chain) -> I
         for sink in sinks:
             sink.heard(window, reported)
         _hand(chain.tracker.update(window, reported), sinks)
+        lasting = chain.tracker.open() if chain.lasting else ()
+        for tell in chain.lasting:
+            tell(lasting)
         yield (window.end_sample + chain.step) / contract.sample_rate
     _hand(chain.tracker.finish(), sinks)
     for sink in sinks:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.classifier import STARTER, Classifier
@@ -16,7 +16,7 @@ from monitor.errors import ConfigError
 from monitor.pipeline import Chain, Sink
 from monitor.species.filter import SpeciesFilter
 from monitor.species.occurrence import GeoModel, Occurrence, SpeciesList
-from monitor.tracker import Rules, Tracker
+from monitor.tracker import Rules, Thresholds, Tracker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +29,12 @@ class Recogniser:
     """samples at the model's rate"""
     species: SpeciesFilter | None
     """None: whatever the model knows may be reported"""
+    thresholds: Thresholds = field(init=False)
+    """of all its trackers: those of the rules until they are changed"""
+
+    def __post_init__(self) -> None:
+        """Begin with the thresholds of the rules."""
+        object.__setattr__(self, "thresholds", Thresholds(self.rules.thresholds))
 
     @property
     def name(self) -> str:
@@ -48,8 +54,18 @@ class Recogniser:
         """
         species = self.species
         allowed = None if species is None else lambda window: species.at(clock.at(window.start_sample))
-        tracker = Tracker(self.classifier.contract.labels, self.rules, uuid.uuid5(stream_id, self.name))
+        stream_and_model = uuid.uuid5(stream_id, self.name)
+        tracker = Tracker(self.classifier.contract.labels, self.rules, stream_and_model, self.thresholds)
         return Chain(self.classifier, tracker, self.step, sinks, allowed)
+
+    def set_threshold(self, species: str, threshold: float | None) -> bool:
+        """Report a species from another threshold on, at once; None: from the configured one.
+
+        False where the model knows none of that name.
+        """
+        indices = Names(self.classifier.contract.labels).indices(species)
+        self.thresholds.change(indices, threshold)
+        return bool(indices)
 
     def said(self, week: int | None) -> str | None:
         """What its filter comes to, for the log; None where it has none."""

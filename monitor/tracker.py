@@ -50,6 +50,19 @@ class Rules:
         return Rules(tuple(thresholds), hysteresis, max_samples)
 
 
+class Thresholds:
+    """The thresholds of a model's labels, which may be changed while trackers use them; for any number of threads."""
+
+    def __init__(self, configured: Sequence[float]) -> None:
+        self._configured = np.array(configured)
+        self.values = self._configured.copy()
+        """(n_labels,), as they are now"""
+
+    def change(self, indices: Sequence[int], threshold: float | None) -> None:
+        """Give labels another threshold; None: the one that is configured."""
+        self.values[list(indices)] = self._configured[list(indices)] if threshold is None else threshold
+
+
 @dataclass(slots=True)
 class _Open:
     """A detection that may still grow."""
@@ -63,9 +76,12 @@ class _Open:
 class Tracker:
     """Holds the open detections of one recording."""
 
-    def __init__(self, labels: Sequence[Label], rules: Rules, recording_id: uuid.UUID) -> None:
+    def __init__(
+        self, labels: Sequence[Label], rules: Rules, recording_id: uuid.UUID, thresholds: Thresholds | None = None
+    ) -> None:
+        """`thresholds`: in the place of those of the rules, and may change."""
         self._labels, self._rules, self._recording_id = labels, rules, recording_id
-        self._thresholds = np.array(rules.thresholds)
+        self._thresholds = (thresholds or Thresholds(rules.thresholds)).values
         self._open: dict[int, _Open] = {}
 
     def update(self, window: Window, scores: Floats) -> list[Detection]:
@@ -78,6 +94,10 @@ class Tracker:
             done += self._update_label(index, window, float(scores[index]))
         return done
 
+    def open(self) -> list[Detection]:
+        """Those that are not complete, as they are so far, with the ids that they will have in the end."""
+        return [self._detection(index, held) for index, held in sorted(self._open.items())]
+
     def finish(self) -> list[Detection]:
         """The recording has ended: return what was still open."""
         return [self._close(index) for index in sorted(self._open)]
@@ -88,7 +108,7 @@ class Tracker:
         if held is not None and window.start_sample > held.offset_sample:
             done.append(self._close(index))
             held = None
-        threshold = self._rules.thresholds[index]
+        threshold = float(self._thresholds[index])
         if held is not None and held.active:
             threshold = max(threshold - self._rules.hysteresis, threshold / 2)
         active = score >= threshold
@@ -106,7 +126,10 @@ class Tracker:
         return done
 
     def _close(self, index: int) -> Detection:
-        held, label = self._open.pop(index), self._labels[index]
+        return self._detection(index, self._open.pop(index))
+
+    def _detection(self, index: int, held: _Open) -> Detection:
+        label = self._labels[index]
         name = f"{label.label}:{held.onset_sample}"
         return Detection(
             id=str(uuid.uuid5(self._recording_id, name)),

@@ -13,6 +13,8 @@ import pytest
 from rigs import ROOT, Broker, SoundServer, Subscriber, Supervisor, short_folder
 
 DATA = Path(os.environ.get("DAWNCHORUS_DATA") or ROOT.parent / "shared" / "data")
+collect_ignore = [] if os.environ.get("DAWNCHORUS_HOMEASSISTANT") else ["test_homeassistant_itself.py"]
+"""Home Assistant itself takes 320 MB and minutes to install: `make test-homeassistant`"""
 NO_DATA = f"no real recordings in {DATA}: set DAWNCHORUS_DATA to the folder that holds birds/ and negatives/"
 
 

@@ -67,7 +67,16 @@ def test_every_setting_is_read() -> None:
         model="other.onnx",
         detection=Detecting(0.5, 0.6, {"Parus major": 0.7}, 0, 5),
         store=Store("/srv/birds", 10),
-        mqtt=Mqtt("broker", 8883, "a/b", "x", "p", True, "c", 60),  # noqa: FBT003
+        mqtt=Mqtt(
+            host="broker",
+            port=8883,
+            prefix="a/b",
+            username="x",
+            password_file="p",  # noqa: S106 a path
+            tls=True,
+            ca_file="c",
+            keepalive_s=60,
+        ),
         log="debug",
     )
 
@@ -95,7 +104,7 @@ def test_a_section_left_empty_has_its_defaults(section: str) -> None:
         ("detection: {max_duration: 1}", "detection.max_duration", "max_duration_s"),
         ("mqtt: {hosts: x}", "mqtt.hosts", "host"),
         ("mqtt: {user_name: x}", "mqtt.user_name", "username"),
-        ("mqtt: {password: x}", "mqtt.password", "password_file"),
+        ("mqtt: {brokers: [{host: a}, {hots: b}]}", "mqtt.brokers[1].hots", "host"),
         ("store: {dir: x}", "store.dir", "directory"),
         ("source: {kind: microphone, devise: x}", "source.devise", "device"),
         ("source: {kind: recordings, path: x}", "source.path", "paths"),

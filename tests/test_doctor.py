@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from rich.console import Console
-from rigs import RATE, Broker, SoundServer, configure, free_port, need_root, required, run, song, until
+from rigs import RATE, Broker, SoundServer, answers, configure, free_port, need_root, required, run, song, until
 
 from monitor.cli.meter import Meter, bar
 from monitor.config.reading import parse
@@ -268,7 +268,7 @@ def test_a_password_that_everybody_may_read_is_amber(tmp_path: Path, mode: int, 
     password = tmp_path / "password"
     password.write_text("wren song\n", encoding="utf-8")
     password.chmod(mode)
-    found = disk.access(at(tmp_path, mqtt={"password_file": str(password)}), None)
+    found = disk.access(at(tmp_path, mqtt={"username": "station", "password_file": str(password)}), None)
     assert found[-1].light is expected
 
 
@@ -277,7 +277,7 @@ def test_what_everybody_may_change_is_amber_and_what_is_missing_red(tmp_path: Pa
     config.touch()
     config.chmod(0o666)
     missing = str(tmp_path / "password")
-    found = disk.access(at(tmp_path, mqtt={"password_file": missing}), config)
+    found = disk.access(at(tmp_path, mqtt={"username": "station", "password_file": missing}), config)
     assert [one.light for one in found] == [Light.GREEN, Light.AMBER, Light.RED]
     assert "Could not look: password file" in found[2].found
 
@@ -326,13 +326,14 @@ def test_a_broker_refuses_a_wrong_password(
 
 def test_a_topic_that_may_not_be_written_is_named(new_broker: Callable[..., Broker], tmp_path: Path) -> None:
     rules = tmp_path / "acl"
-    levels = ("status", "effort", "corrections")
+    levels = ("status", "effort", "corrections", "health")
     rules.write_text("".join(f"topic write dawnchorus/station/{level}\n" for level in levels), encoding="utf-8")
     broker = new_broker(f"acl_file {rules}")
     reached, refused = broker_check(at(tmp_path, mqtt={"host": "127.0.0.1", "port": broker.port}))
     assert reached.light is Light.GREEN
     assert refused.light is Light.RED
-    assert refused.found == "The broker refuses dawnchorus/station/detections (Not authorized)."
+    refusals = "dawnchorus/station/detections (Not authorized), dawnchorus/station/dropped (Not authorized)"
+    assert refused.found == f"The broker refuses {refusals}."
 
 
 def test_the_check_leaves_the_status_that_is_retained_alone(broker: Broker, tmp_path: Path) -> None:
@@ -343,6 +344,33 @@ def test_the_check_leaves_the_status_that_is_retained_alone(broker: Broker, tmp_
         [required("mosquitto_sub"), *ask, "-C", "1", "-W", "5"], capture_output=True, text=True, check=True
     )
     assert heard.stdout == "online\n"
+
+
+def test_where_messages_are_packed_only_their_topic_is_asked_for(
+    new_broker: Callable[..., Broker], tmp_path: Path
+) -> None:
+    rules = tmp_path / "acl"
+    levels = ("status", "health", "batches")
+    rules.write_text("".join(f"topic write dawnchorus/station/{level}\n" for level in levels), encoding="utf-8")
+    mqtt = {"host": "127.0.0.1", "port": new_broker(f"acl_file {rules}").port, "batch": {}}
+    found = broker_check(at(tmp_path, mqtt=mqtt))
+    assert [one.light for one in found] == [Light.GREEN, Light.GREEN]
+
+
+def test_of_several_brokers_each_is_told_and_one_that_is_there_will_do(broker: Broker, tmp_path: Path) -> None:
+    dead, alive = {"host": "127.0.0.1", "port": free_port()}, {"host": "127.0.0.1", "port": broker.port}
+    gone, there, topics = broker_check(at(tmp_path, mqtt={"brokers": [dead, alive]}))
+    assert [gone.light, there.light, topics.light] == [Light.AMBER, Light.GREEN, Light.GREEN]
+    assert f"No connection to 127.0.0.1:{dead['port']}: it cannot be reached: Connection refused." in gone.found
+    assert {one.light for one in broker_check(at(tmp_path, mqtt={"brokers": [dead, dead]}))} == {Light.RED}
+
+
+def test_a_broker_that_speaks_through_websockets_is_examined(new_broker: Callable[..., Broker], tmp_path: Path) -> None:
+    port = free_port()
+    new_broker(f"listener {port} 127.0.0.1", "protocol websockets")
+    until(lambda: answers(port), "the broker listens")
+    found = broker_check(at(tmp_path, mqtt={"host": "127.0.0.1", "port": port, "websocket_path": "/mqtt"}))
+    assert [one.light for one in found] == [Light.GREEN, Light.GREEN]
 
 
 def test_a_password_file_that_is_not_there_is_named(broker: Broker, tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def test_a_package_like_camtrap_dp_has_the_deployment_and_its_effort(store: Path
     assert {resource["name"]: resource["path"] for resource in package["resources"]} == {
         "deployments": "deployments.csv",
         "effort": "effort.csv",
+        "marks": "marks.csv",
     }
     assert package["spatial"] == {"type": "Point", "coordinates": [8.5, 47.4]}
     assert package["temporal"] == {"start": "2026-05-01", "end": "2026-05-01"}

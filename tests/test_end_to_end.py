@@ -26,6 +26,8 @@ from rigs import (
     until,
 )
 
+from monitor.sinks.rows import MOMENTS_COLUMNS
+
 SINGERS = {"parus_major": "Parus major", "athene_noctua": "Athene noctua", "corvus_frugilegus": "Corvus frugilegus"}
 
 
@@ -43,8 +45,9 @@ def same_as_kept(received: list[Received], tables: dict[str, list[dict[str, Any]
         content = message.content
         assert message.topic == f"dawnchorus/{STATION}/{message.level}"
         assert (content.pop("schema"), content.pop("station")) == (1, STATION)
-        del content["sequence"]
-        assert content == rows[message.level].pop(content["id"])
+        del content["backfilled"]
+        row = rows[message.level].pop(content["id"])
+        assert content == {name: cell for name, cell in row.items() if name not in MOMENTS_COLUMNS}
     assert not any(rows.values())
 
 
@@ -128,7 +131,7 @@ def test_a_signal_finishes_what_is_heard_and_ends_the_daemon_in_time(
 ) -> None:
     playing = recordings(song(tmp_path / "song.wav", 4, 26), speed=1.0)
     with Daemon(configure(tmp_path, playing, broker.port), supervisor.environment) as daemon:
-        until(lambda: supervisor.heard("listening to") >= 3, "three windows, full of song")
+        until(lambda: supervisor.heard("listening to"), "a window, full of song")
         assert kept(tmp_path / "store")["detections"] == []
         assert daemon.stop(LONGEST_STOP_S) == 0, daemon.said()
     tables = kept(tmp_path / "store")
@@ -183,7 +186,7 @@ def test_a_broker_killed_and_started_again_receives_everything(
 def last_sequence(store: Path) -> int:
     """The number of messages that a store has made, sent or not."""
     with closing(sqlite3.connect(store / "detections.sqlite", timeout=10)) as connection:
-        return int(connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()[0])
+        return int(connection.execute("SELECT last_sequence FROM outbox_totals").fetchone()[0])
 
 
 def ids(messages: list[Received]) -> set[str]:
@@ -194,5 +197,5 @@ def ids(messages: list[Received]) -> set[str]:
 def once_each(messages: list[Received]) -> list[Received]:
     """Messages by sequence number, those that came again dropped, as a consumer would."""
     known = {message.content["sequence"]: message for message in messages}
-    assert len({message.payload for message in messages}) == len(known)
+    assert len(ids(messages)) == len(known)
     return [known[sequence] for sequence in sorted(known)]

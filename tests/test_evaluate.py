@@ -816,6 +816,11 @@ def test_a_report_of_a_known_world_says_what_was_put_into_it() -> None:
     assert figures["as_shipped"]["open_set"]["reported"]["value"] <= 0.05
     errors = figures["calibration_error"]["highest_claims"]
     assert errors["after"]["value"] < errors["before"]["value"]
+    for when, curve in errors["curves"].items():
+        distance = np.abs(np.subtract(curve["confidence"], curve["share"])) @ curve["claims"] / sum(curve["claims"])
+        assert distance == pytest.approx(errors[when]["value"], abs=1e-3)
+        assert sum(curve["claims"]) == errors["claims"]
+        assert curve["confidence"] == sorted(curve["confidence"])
     for label, chosen in figures["thresholds"].items():
         assert 0.5 <= chosen["threshold"] <= 0.99
         assert figures["calibration"][label]["slope"] > 0

@@ -122,6 +122,7 @@ def only(recipe: Recipe) -> Recipe:
         negative_share=0.0,
         song_share=0.0,
         echo_share=0.0,
+        gated_share=0.0,
         mix_share=0.0,
         equalised_share=0.0,
         lowpass_share=0.0,
@@ -336,3 +337,14 @@ def test_a_call_with_an_echo_rings_on_and_keeps_its_name(share: float) -> None:
         assert power[50, 20:60].min() >= 1
         rang_on.append(power[50, 60:64].mean() > 2 * power[50, 70 + N_FRAMES // 4 :].mean())
     assert all(rang_on) if share else not any(rang_on)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_call_without_its_noise_keeps_its_name(share: float) -> None:
+    recipe = dataclasses.replace(only(DEFAULT), stranger_share=0.0, shift=0, stretch=0.0, gated_share=share)
+    power = one_note(50)
+    window, target = drawn_from(recipe, [("parus_major", power)])._window(np.random.default_rng(4))
+    assert target.tolist() == [1]
+    assert window[50].max() == pytest.approx(1, rel=0.05)
+    noisy = np.delete(window, 50, axis=0) > 0
+    assert noisy.mean() < 0.05 if share else noisy.all()

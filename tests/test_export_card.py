@@ -1,9 +1,11 @@
 """The card of a model, as Markdown and as a page, from its contract alone."""
 
+import copy
 import html
 import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import msgspec
 import pytest
@@ -69,12 +71,27 @@ class Links(HTMLParser):
 
 def test_the_page_holds_its_plots_and_loads_nothing(contract: Contract) -> None:
     links = Links(page(contract))
-    assert len(links.loaded) == 5
+    assert len(links.loaded) >= 5
     assert all(uri.startswith("data:image/svg+xml;base64,") for uri in links.loaded)
     assert links.described
     assert set(links.led) == {
         f"https://xeno-canto.org/{source[2:]}" for source in contract.provenance.attribution if source.startswith("XC")
     }
+
+
+def test_the_page_shows_reliability_where_the_contract_holds_its_bins(contract: Contract) -> None:
+    bins = {"confidence": [0.1, 0.6, 0.9], "share": [0.2, 0.5, 0.95], "claims": [5, 5, 4]}
+    metrics: dict[str, Any] = copy.deepcopy(contract.provenance.metrics)
+    claims = metrics["calibration_error"]["highest_claims"]
+    shown = []
+    for curves in (None, {"before": bins, "after": bins}):
+        claims.pop("curves", None)
+        claims |= {"curves": curves} if curves else {}
+        told = msgspec.structs.replace(contract.provenance, metrics=metrics)
+        text = page(msgspec.structs.replace(contract, provenance=told))
+        assert ("On the dotted line confidence is the share that is right" in text) == (curves is not None)
+        shown.append(len(Links(text).loaded))
+    assert shown[1] == shown[0] + 1
 
 
 def test_the_page_says_what_the_markdown_says(contract: Contract) -> None:

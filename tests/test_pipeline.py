@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
@@ -166,6 +166,22 @@ def test_a_detection_is_handled_before_the_next_window_is_heard() -> None:
     (seen,) = notebook.seen_windows
     starts = [window[0] for window in notebook.windows]
     assert starts[seen - 2] <= detection.offset_sample < starts[seen - 1]
+
+
+def test_who_asks_is_told_after_each_window_what_is_open_and_of_all_of_it_before_its_end() -> None:
+    told: list[list[Detection]] = []
+    notebook = _Notebook()
+    tracker = Tracker(CONTRACT.labels, Rules.of(CONTRACT.labels, max_samples=10 * WINDOW), RECORDING)
+    chain = pipeline.Chain(cast("Classifier", _PitchClassifier()), tracker, STEP, [notebook])
+    chain = replace(chain, lasting=[lambda detections: told.append(list(detections))])
+    silence = Block(800, np.zeros(800, np.float32))
+    pipeline.run([tone(MODEL_RATE, 0, 800, 60.0), silence, tone(MODEL_RATE, 1600, 1840, 300.0)], MODEL_RATE, [chain])
+    assert len(told) == len(notebook.windows)
+    first, second = notebook.detections
+    lasted = [index for index, detections in enumerate(told) if first.id in {one.id for one in detections}]
+    assert lasted == list(range(notebook.seen_windows[0] - 1)), "from its first window until it is complete"
+    assert [one.offset_sample for one in told[0]] == [notebook.windows[0][1]]
+    assert told[-1] == [second], "as it is complete when the audio ends"
 
 
 def test_every_sink_is_told_the_same() -> None:

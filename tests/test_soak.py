@@ -1,15 +1,18 @@
 """Faults strewn over a soundscape, heard by the real model: each sample is accounted for, nothing else changes."""
 
 import os
+import threading
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from rigs import kept
+from rigs import Broker, Subscriber, configure, kept, until
 from test_clock_live import NOON, UPTIME_S, World
 from test_keeping import adds_up
 from test_store import opened
@@ -21,19 +24,28 @@ from monitor.clock.kernel import Kernel
 from monitor.clock.live import LiveClock, timed
 from monitor.clock.timeline import Timeline
 from monitor.config.place import Place
+from monitor.config.reading import load
 from monitor.config.schedule import Scheduling
 from monitor.effort import Minutes
 from monitor.features import Floats
+from monitor.recogniser import recognisers
 from monitor.records import Block, Cause, Detection, Gap, Samples, Window
 from monitor.schedule import Schedule, scheduled
+from monitor.service.session import Session
 from monitor.sinks.keeping import StoreSink
 from monitor.sinks.origin import Origin
 from monitor.soundscape import SOUNDSCAPE_S, soundscape
+from monitor.sources import Stream
+from monitor.sources.feed import Frames
+from monitor.sources.hearing import Hearing, heard
+from monitor.sources.ring import Ring
 from monitor.tracker import Rules, Tracker
 
 RATE = 48_000
 TIMES = int(os.environ.get("SOAK_TIMES", "5"))
 """how often the half minute is heard; 120 make an hour, and take some ten minutes"""
+SPEED = float(os.environ.get("SOAK_SPEED", "50"))
+"""times real time, where audio is paced; SOAK_TIMES=120 SOAK_SPEED=20 is an hour in three minutes"""
 LENGTH_S = round(TIMES * SOUNDSCAPE_S)
 DRIFT, LATE_S = 60e-6, 0.004
 FAULTS = (Cause.DEVICE, Cause.OVERRUN, Cause.OVERLOAD, None)
@@ -182,3 +194,81 @@ def test_each_detection_is_right_to_what_its_error_says(
     for row in rows:
         late_s = datetime.fromisoformat(row["onset_utc"]).timestamp() - NOON - row["onset_s"] * (1 + DRIFT)
         assert abs(late_s) <= row["clock_error_s"] < 0.1
+
+
+def captured(pieces: Sequence[Block | Gap], ring: Ring) -> None:
+    """Put audio into a ring at its pace, as a capture does, whoever takes it from there."""
+    began = time.monotonic()
+    for piece in pieces:
+        time.sleep(max(0.0, began + piece.end_sample / RATE / SPEED - time.monotonic()))
+        if isinstance(piece, Block):
+            ring.put(Frames(piece.start_sample, piece.samples[:, None], piece.captured or 0.0))
+        else:
+            ring.put(piece)
+    ring.close()
+
+
+def listened(session: Session, pieces: Sequence[Block | Gap]) -> None:
+    """A microphone that gives these, through all that lies between it and the broker."""
+    ring = Ring(RATE, held_s=600.0)  # what is given up when analysis cannot keep up is not the matter here
+    stream = Stream(
+        id=uuid.UUID(int=1),
+        name="mic",
+        sample_rate=RATE,
+        start=None,
+        quality=Quality.UNSYNCED,
+        blocks=heard(ring.pieces(session.stop), RATE, Hearing(0), "mic"),
+        began=UPTIME_S,
+    )
+    capture = threading.Thread(target=captured, args=(pieces, ring))
+    capture.start()
+    session.publisher.start()
+    session.analyse(stream, session.row())
+    capture.join()
+    session.close()
+
+
+def published(subscriber: Subscriber, level: str) -> list[dict[str, Any]]:
+    """What a subscriber was sent there."""
+    return [message.content for message in subscriber.received() if message.level == level]
+
+
+def test_what_a_microphone_gives_at_its_pace_through_random_faults_is_delivered_and_accounted_for(
+    samples: Samples,
+    classifier: Classifier,
+    undisturbed: _Notebook,
+    tmp_path: Path,
+    broker: Broker,
+    subscriber: Subscriber,
+) -> None:
+    strewn = faults(3)
+    mqtt = {"host": "127.0.0.1", "port": broker.port, "live": {"floor": 0.0}}
+    config = load(configure(tmp_path, {"kind": "pipe"}, broker.port, mqtt=mqtt, clock={"gpsd_host": None}))
+    found = recognisers([classifier], config.detection, config.species, config.place)
+    listened(Session(config, found, threading.Event()), stream(samples, strewn, 3))
+    until(lambda: "offline" in subscriber.states(), "the station's last word")
+
+    minutes, rate = kept(tmp_path / "store")["minutes"], classifier.contract.sample_rate
+    assert adds_up(minutes) == LENGTH_S * rate
+    told = published(subscriber, "effort")
+    assert sum(one["end_s"] - one["start_s"] for one in told) == pytest.approx(LENGTH_S)
+    for cause in ("device", "overrun", "overload", "unknown"):
+        named_s = sum(end - begin for begin, end, why in strewn if (why or "unknown") == cause)
+        assert sum(row[f"lost_{cause}"] for row in minutes) == named_s * rate
+        assert sum(one[f"lost_{cause}_s"] for one in told) == pytest.approx(named_s)
+
+    windows = [(one["start_s"], one["end_s"]) for one in published(subscriber, "live")]
+    assert len(windows) > LENGTH_S / 3
+    assert not [one for one in windows for begin, end, _ in strewn if one[0] < end and begin < one[1]]
+
+    delivered = [one for m in subscriber.received() if "sequence" in (one := m.content)]
+    assert [one["sequence"] for one in delivered] == list(range(1, len(delivered) + 1))
+    margin_s = 2 * classifier.contract.window_s
+
+    def apart(onset_s: float, offset_s: float) -> bool:
+        return not [1 for begin, end, _ in strewn if onset_s - margin_s < end and begin < offset_s + margin_s]
+
+    detections = [(one["onset_s"], one["offset_s"]) for one in published(subscriber, "detections")]
+    expected = [(one.onset_sample / rate, one.offset_sample / rate) for one in undisturbed.detections]
+    assert [one for one in detections if apart(*one)] == [one for one in expected if apart(*one)]
+    assert [one for one in expected if apart(*one)]

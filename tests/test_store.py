@@ -2,11 +2,14 @@
 
 import logging
 import os
+import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -29,12 +32,14 @@ from monitor.sinks.database import FILE, MIGRATIONS, VERSION
 from monitor.sinks.keeping import detection_message
 from monitor.sinks.origin import Origin
 from monitor.sinks.outbox import Build, Outbox
-from monitor.sinks.rows import Minute, Moments
+from monitor.sinks.rows import MOMENTS_COLUMNS, Minute, Moments
 from monitor.sinks.store import Store
 
 RATE = 24_000
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ORIGIN = Origin("valley", "garden.wav", SampleClock(RATE, NOON, Quality.RECORDER), "starter")
+ALL = 1 << 40
+"""beyond every sequence number"""
 TIT = Taxon("Parus major", "Great Tit")
 
 
@@ -105,9 +110,14 @@ def test_a_detection_and_its_message_are_kept_together(tmp_path: Path) -> None:
         "clock_quality": "recorder",
         "clock_error_s": None,
         "model": "starter",
+        "sequence": 1,
+        "boot": None,
+        "start_monotonic": None,
+        "end_monotonic": None,
     }
     assert sent["topic"] == "detections"
-    assert msgspec.json.decode(sent["payload"]) == {"schema": 1, "station": "valley", "sequence": 1, **row}
+    told = {name: cell for name, cell in row.items() if name not in MOMENTS_COLUMNS}
+    assert msgspec.json.decode(sent["payload"]) == {"schema": 1, "station": "valley", "backfilled": False, **told}
 
 
 def test_neither_is_kept_when_one_of_them_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -154,6 +164,48 @@ def test_a_process_killed_while_it_writes_leaves_no_detection_without_its_messag
     store.close()
 
 
+PROMISING_WRITER = """
+import os, sys
+from pathlib import Path
+from test_store import built, opened
+store = opened(Path(sys.argv[1]), 1_000_000)
+for number in range(1_000_000):
+    store.add(built(number))
+    os.pwrite(1, b"%9d" % (number + 1), 0)
+"""
+
+
+def copied(store: Path, copy: Path) -> Path:
+    """The files of a store as they lie there, the log and its index among them."""
+    copy.mkdir()
+    for path in store.iterdir():
+        shutil.copyfile(path, copy / path.name)
+    return copy
+
+
+def test_copies_of_the_files_at_random_instants_are_sound_and_hold_all_that_was_promised(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    store, progress, chance = tmp_path / "store", tmp_path / "progress", random.Random(1)  # noqa: S311
+    with progress.open("wb") as notes:
+        command = [sys.executable, "-c", PROMISING_WRITER, str(store)]
+        process = subprocess.Popen(command, env=environment, stdout=notes)
+    try:
+        until(progress.read_bytes, "the first detection is kept")
+        for cut in range(15):
+            time.sleep(chance.uniform(0.01, 0.2))
+            process.send_signal(signal.SIGSTOP)
+            promised, copy = int(progress.read_bytes()), copied(store, tmp_path / f"copy{cut}")
+            process.send_signal(signal.SIGCONT)
+            with closing(sqlite3.connect(copy / FILE)) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            tables = kept(copy)
+            consistent(tables)
+            assert promised <= len(tables["detections"]) <= promised + 1
+    finally:
+        process.kill()
+        process.wait()
+
+
 @settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.lists(st.one_of(st.just("add"), st.just("open again"), st.integers(1, 9)), max_size=25))
 def test_sequence_numbers_have_no_hole_whatever_is_acknowledged_or_opened_again(steps: list[str | int]) -> None:
@@ -167,7 +219,7 @@ def test_sequence_numbers_have_no_hole_whatever_is_acknowledged_or_opened_again(
                 store.close()
                 store = opened(folder)
             else:
-                outbox.acknowledge([row.sequence for row in outbox.after(0, int(step))])
+                outbox.settle([row.sequence for row in outbox.between(0, ALL, int(step))], {}, 0.0)
         assert added == list(range(1, len(added) + 1))
         assert len(kept(folder)["detections"]) == len(added)
         outbox.close()
@@ -178,8 +230,8 @@ def test_an_acknowledged_message_leaves_the_outbox_and_its_detection_stays(tmp_p
     store, outbox = opened(tmp_path), Outbox(tmp_path / FILE)
     for number in range(5):
         store.add(built(number))
-    assert [(row.sequence, row.topic) for row in outbox.after(2, 2)] == [(3, "detections"), (4, "detections")]
-    outbox.acknowledge([1, 2, 4])
+    assert [(row.sequence, row.topic) for row in outbox.between(2, ALL, 2)] == [(3, "detections"), (4, "detections")]
+    outbox.settle([1, 2, 4], {}, 0.0)
     assert outbox.count() == 2
     assert sequences(tmp_path) == [3, 5]
     assert len(kept(tmp_path)["detections"]) == 5
@@ -187,16 +239,16 @@ def test_an_acknowledged_message_leaves_the_outbox_and_its_detection_stays(tmp_p
     store.close()
 
 
-def test_a_full_outbox_drops_the_oldest_messages_and_says_so_but_keeps_the_detections(
+def test_a_full_outbox_gives_up_the_oldest_messages_and_says_so_but_keeps_the_detections(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = opened(tmp_path, outbox_rows=3)
     for number in range(5):
         store.add(built(number))
     store.close()
-    assert sequences(tmp_path) == [3, 4, 5]
+    assert [row["topic"] for row in kept(tmp_path)["outbox"]] == ["detections", "dropped", "detections"]
     assert len(kept(tmp_path)["detections"]) == 5
-    assert "outbox is full with 3 rows: the oldest was dropped" in caplog.text
+    assert "outbox is full: 1 messages were given up since the start" in caplog.text
 
 
 def test_who_publishes_is_woken_only_after_the_message_is_on_the_disk(tmp_path: Path) -> None:
@@ -213,7 +265,7 @@ def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path)
     with closing(sqlite3.connect(tmp_path / FILE)) as other:
         other.execute(f"PRAGMA user_version = {VERSION + 1}")
         other.commit()
-    with pytest.raises(StoreError, match=r"version 3 is newer than this program's 2; choose another with store\."):
+    with pytest.raises(StoreError, match=r"version 4 is newer than this program's 3; choose another with store\."):
         opened(tmp_path)
     with closing(sqlite3.connect(tmp_path / FILE)) as other:
         assert other.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
@@ -275,13 +327,13 @@ def test_records_wait_in_memory_for_a_full_disk_and_are_written_in_order_when_th
             store.add(built(number))
         assert len(kept(folder / "store")["detections"]) < 11
         with suppress(sqlite3.OperationalError):  # must not leave the database locked
-            outbox.acknowledge([1])
+            outbox.settle([1], {}, 0.0)
         assert not store.flush()
         (folder / "filler").unlink()
         assert store.flush()
         tables = kept(folder / "store")
         assert [row["id"] for row in tables["detections"]] == [f"id-{number:06d}" for number in range(11)]
-        outbox.acknowledge([1])
+        outbox.settle([1], {}, 0.0)
         assert sequences(folder / "store") == list(range(2, 12))
         outbox.close()
         store.close()
@@ -549,8 +601,8 @@ def test_one_thread_writes_while_another_reads_and_acknowledges(tmp_path: Path) 
     def send() -> None:
         outbox = Outbox(tmp_path / FILE)
         while len(taken) < 100:
-            rows = outbox.after(taken[-1] if taken else 0, 7)
-            outbox.acknowledge([row.sequence for row in rows])
+            rows = outbox.between(taken[-1] if taken else 0, ALL, 7)
+            outbox.settle([row.sequence for row in rows], {}, 0.0)
             taken.extend(row.sequence for row in rows)
         outbox.close()
 

@@ -278,3 +278,34 @@ def test_the_thresholds_given_stay_as_they_were() -> None:
 def test_a_threshold_by_name_is_for_every_label_of_that_name() -> None:
     song, call = label("song", 0.5, "Parus major", "Great Tit"), label("call", 0.5, "Parus major", "Great Tit")
     assert Rules.of([song, call], own={"Parus major": 0.7}, max_samples=7).thresholds == (0.7, 0.7)
+
+
+@modest
+@given(one=heard())
+def test_what_is_open_becomes_a_detection_of_that_id_and_only_grows_until_then(
+    one: tuple[list[Window], list[list[float]], Rules, list[Label]],
+) -> None:
+    windows, scores, rules, labels = one
+    tracker = Tracker(labels, rules, RECORDING)
+    known: dict[str, Detection] = {}
+    complete: list[Detection] = []
+    for window_, of_labels in zip(windows, scores, strict=True):
+        complete += tracker.update(window_, np.array(of_labels, np.float32))
+        now = {detection.id: detection for detection in tracker.open()}
+        assert not now.keys() & {detection.id for detection in complete}
+        for detection in now.values():
+            before = known.get(detection.id, detection)
+            assert before.onset_sample == detection.onset_sample
+            assert before.offset_sample <= detection.offset_sample
+            assert before.confidence <= detection.confidence
+        known |= now
+    complete += tracker.finish()
+    assert tracker.open() == []
+    assert {detection.id: detection for detection in complete} == known
+
+
+def test_a_detection_that_is_cut_leaves_its_next_piece_open() -> None:
+    tracker = Tracker([TIT], Rules((0.5,), 0.1, 12), RECORDING)
+    found = [tracker.update(one, np.array([0.9], np.float32)) for one in row(3)]
+    assert [[(d.onset_sample, d.offset_sample) for d in done] for done in found] == [[], [(0, 10)], []]
+    assert [(d.onset_sample, d.offset_sample) for d in tracker.open()] == [(10, 20)]

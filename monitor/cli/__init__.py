@@ -11,14 +11,19 @@ from typing import Annotated
 import typer
 
 from monitor.cli.analyze import analyze
+from monitor.cli.collect import collect
+from monitor.cli.command import app as command_app
 from monitor.cli.config import app as config_app
 from monitor.cli.demo import demo
 from monitor.cli.devices import devices
 from monitor.cli.doctor import doctor
 from monitor.cli.effort import effort
+from monitor.cli.messages import messages
 from monitor.cli.model import app as model_app
 from monitor.cli.options import EX_CONFIG, FAILED, err, out, plain
 from monitor.cli.run import run
+from monitor.cli.service import app as service_app
+from monitor.cli.watch import watch
 from monitor.errors import ConfigError, MonitorError
 
 app = typer.Typer(
@@ -28,10 +33,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Dawn Chorus listens to a place, recognises species and publishes detections over MQTT.",
 )
-for command in (run, analyze, demo, devices, doctor, effort):
+for command in (run, analyze, demo, devices, doctor, effort, messages, collect, watch):
     app.command()(command)
 app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
+app.add_typer(service_app, name="service")
+app.add_typer(command_app, name="command")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001

@@ -26,7 +26,14 @@ def effort(
     """
     from monitor.config.settings import state_directory  # noqa: PLC0415
     from monitor.sinks.deployments import Site, write_csv, write_package  # noqa: PLC0415
-    from monitor.sinks.reading import by_hour, by_minute, in_all, read_minutes, read_position  # noqa: PLC0415
+    from monitor.sinks.reading import (  # noqa: PLC0415
+        by_hour,
+        by_minute,
+        in_all,
+        read_marks,
+        read_minutes,
+        read_position,
+    )
 
     settings = load(config)
     directory = store or state_directory(settings)
@@ -44,7 +51,8 @@ def effort(
             msg = "a deployment needs its place: place.latitude and place.longitude expected in the configuration"
             raise ConfigError(msg)
         stretches = in_all(minutes)
-        write_package(output, Site(settings.station, latitude, longitude), stretches, by_hour(minutes))
+        site = Site(settings.station, latitude, longitude)
+        write_package(output, site, stretches, by_hour(minutes), read_marks(directory))
     if not minutes:
         err.print(f"the ledger in {plain(directory)} holds no minute yet")
     heard, lost = sum(s.heard_s for s in stretches), sum(s.lost_s for s in stretches)

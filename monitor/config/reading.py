@@ -44,8 +44,8 @@ def parse_as(text: str, struct: type[T]) -> T:
     try:
         settings = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        msg = f"not YAML: {' '.join(str(error).split())}"
-        raise ConfigError(msg) from error
+        msg = f"not YAML: {_misread(error)}"
+        raise ConfigError(msg) from None  # its own text quotes the line, which may hold a secret
     settings = {} if settings is None else settings
     if not isinstance(settings, dict):
         msg = f"expected keys and values, got {settings!r}"
@@ -70,14 +70,37 @@ def _check_keys(settings: dict[Any, Any], struct: type[msgspec.Struct], path: st
     for key, value in list(settings.items()):
         where = f"{path}.{key}" if path else str(key)
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
-            msg = f"unknown key {where!r}: did you mean {near!r}? Known here: {', '.join(known)}"
+            msg = f"unknown key {where!r}: {_meant_key(str(key), known)} Known here: {', '.join(known)}"
             raise ConfigError(msg)
-        structs = _structs_of(hints.get(key))
-        if value is None and structs:
+        if value is None and _structs_of(hints.get(key)):
             del settings[key]
-        elif isinstance(value, dict) and structs:
-            _check_keys(value, _meant(structs, value, where), where)
+        else:
+            _check_value(value, hints.get(key), where)
+
+
+def _check_value(value: Any, hint: Any, where: str) -> None:  # noqa: ANN401
+    """Refuse unknown keys in what is one section or a list of them."""
+    if isinstance(value, dict) and (structs := _structs_of(hint)):
+        _check_keys(value, _meant(structs, value, where), where)
+    elif isinstance(value, list) and typing.get_origin(hint) is list:
+        for index, item in enumerate(value):
+            _check_value(item, typing.get_args(hint)[0], f"{where}[{index}]")
+
+
+def _meant_key(key: str, known: list[str]) -> str:
+    """What may have been meant by a key that is none; a secret stands elsewhere, and some keys say where."""
+    if f"{key}_credential" in known:
+        places = [name for name in known if name.startswith(f"{key}_")]
+        return f"everybody can read it here; name the place that it is in with {' or '.join(places)}."
+    return f"did you mean {difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]!r}?"
+
+
+def _misread(error: Exception) -> str:
+    """What YAML says, and where, in one line."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem is None or mark is None:
+        return " ".join(str(error).split())
+    return f"{problem}, line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _structs_of(hint: Any) -> list[type[msgspec.Struct]]:  # noqa: ANN401

@@ -17,12 +17,16 @@ from monitor.config.source import MicrophoneSource, RecordingsSource, Source, so
 from monitor.config.species import Species
 from monitor.config.values import TopicLevel
 
+OUTBOX_MB = 1000.0
+
 
 class Store(msgspec.Struct, frozen=True):
     """Where detections are kept."""
 
     directory: Annotated[str, msgspec.Meta(description="empty: the service's state directory")] = ""
     outbox_rows: Annotated[int, msgspec.Meta(ge=1, description="unsent messages kept at most")] = 1_000_000
+    outbox_mb: Annotated[float, msgspec.Meta(gt=0, description="of them, MB at most")] = OUTBOX_MB
+    keep_days: Annotated[int, msgspec.Meta(ge=10, description="then delivered rows go; null: never")] | None = None
 
 
 class Config(msgspec.Struct, frozen=True):

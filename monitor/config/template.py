@@ -51,6 +51,9 @@ clock:
 
 store:
   directory: ""             # empty: the service's state directory
+  outbox_rows: 1000000      # messages that wait for a broker at most, and MB of them; then the oldest are given up
+  outbox_mb: 1000
+  keep_days: null           # what is older and delivered goes once a day, such as 400; null: it stays for ever
 
 clips: null                 # no audio is kept; or, where it holds no speech, the audio around detections:
 # clips:
@@ -64,6 +67,22 @@ mqtt:
   port: 1883
   prefix: dawnchorus        # topics are <prefix>/<station>/detections, effort and status
   username: null
-  password_file: null       # file whose first line is the password
-  tls: false
+  password_file: null       # file whose first line is the password; or password_credential: the name of one that
+                            # systemd loads; or password_variable: of the environment. All are read at each connection
+  tls: false                # true: encrypted, TLS 1.2 at least; the certificate has to name the host
+  ca_file: null             # certificate authorities; null: the system's
+  cert_file: null           # certificate of the station, where the broker asks for one,
+  key_file: null            # and its key
+  websocket_path: null      # such as /mqtt, where MQTT goes through a web server
+  keepalive_s: 30           # a dead line is noticed after one to two of these
+  # brokers:                # or several, in order, in the place of host and the keys that describe one
+  #   - {host: broker.example, tls: true, port: 8883}
+  #   - {host: 192.168.1.2}
+  budget_kb_per_hour: null  # of a metered link; what is over it waits, but for status, health and commands
+  batch: null               # or {rows: 100, wait_s: 600}: messages that wait for each other and go as one, compressed
+  live: null                # or {floor: 0.1}: the scores of each window, from this one up, for dashboards
+  lifecycle: false          # true: tell of a detection also when it begins and while it goes on
+  birdnet_go: null          # or {topic: birdnet}: detections once more as BirdNET-Go publishes them
+  homeassistant: null       # or {species: [Parus major]}: sensors that Home Assistant finds by itself
+  commands: null            # or {key_file: /etc/dawnchorus/key}: obey who has this key, see dawnchorus command
 """

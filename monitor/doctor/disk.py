@@ -82,8 +82,10 @@ def access(config: Config, path: Path | None) -> list[Finding]:
         findings.append(_closed(folder, "state directory", stat.S_IWOTH))
     if path is not None:
         findings.append(_closed(path, "configuration", stat.S_IWOTH))
-    if config.mqtt.password_file is not None:
-        findings.append(_closed(Path(config.mqtt.password_file), "password file", stat.S_IRWXO | stat.S_IWGRP))
+    for server in config.mqtt.servers:
+        for file, what in ((server.password_file, "password file"), (server.key_file, "private key")):
+            if file is not None:
+                findings.append(_closed(Path(file), what, stat.S_IRWXO | stat.S_IWGRP))
     return findings or [green("access", "There is nothing yet that others could read or change.")]
 
 

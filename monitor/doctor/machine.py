@@ -6,6 +6,7 @@ from pathlib import Path
 from monitor.clock.kernel import kernel_clock, system_quality
 from monitor.clock.times import Quality
 from monitor.doctor.finding import Finding, amber, green, red
+from monitor.hardware import temperature_c
 
 WARM_C, HOT_C = 70.0, 80.0
 """a Raspberry Pi slows down at 80 to 85 degrees"""
@@ -36,7 +37,7 @@ def temperature(root: Path) -> list[Finding]:
 
 
 def _warmth(root: Path) -> Finding:
-    warmest = max(_degrees(root), default=None)
+    warmest = temperature_c(root)
     if warmest is None:
         advice = "Feel whether the case is hot: nobody else will."
         return amber("temperature", "Could not look: no sensor on this machine can be read.", advice)
@@ -45,16 +46,6 @@ def _warmth(root: Path) -> Finding:
         return green("temperature", found)
     light = red if warmest >= HOT_C else amber
     return light("temperature", found, "Give it shade and air, or a heat sink.")
-
-
-def _degrees(root: Path) -> list[float]:
-    degrees = []
-    for path in root.glob("sys/class/thermal/thermal_zone*/temp"):
-        try:
-            degrees.append(int(path.read_text(encoding="ascii")) / 1000)
-        except (OSError, ValueError):  # a sensor that sleeps answers with an error
-            continue
-    return degrees
 
 
 def _throttling(root: Path) -> list[Finding]:

@@ -40,6 +40,11 @@ class Minutes:
             self._take()
         return self._levels.get(index)
 
+    @property
+    def last_levels(self) -> Levels | None:
+        """How loud the last full minute was, for any thread; None where nothing of it was heard."""
+        return self._levels.get(self._current - 1)
+
     def watched(self, audio: Iterable[Block | Gap]) -> Iterator[Block | Gap]:
         """Pass audio on and measure it. What is missing becomes gaps, none longer than its minute."""
         for piece in audio:

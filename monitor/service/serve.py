@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 
 from monitor.config.settings import Config
 from monitor.recogniser import Recogniser, open_models, recognisers
+from monitor.service.progress import Progress
 from monitor.service.session import Session
 from monitor.service.streams import Streams
 from monitor.service.systemd import notify
+from monitor.service.watchdog import STILL_S, Watchdog
 from monitor.sources import Stream
 from monitor.species.occurrence import week_of
 
@@ -30,7 +32,6 @@ def serve(config: Config) -> int:
     session = Session(config, _recognisers(config), stop)
     try:
         session.publisher.start()
-        notify("READY=1\nSTATUS=waiting for audio")
         _listen(session, streams.open(session))
         notify("STOPPING=1")
     finally:
@@ -41,8 +42,11 @@ def serve(config: Config) -> int:
 
 def _listen(session: Session, rows: Sequence[Iterator[Stream]]) -> None:
     """Analyse the rows of streams, each in a thread of its own; what breaks one of them stops them all."""
-    with ThreadPoolExecutor(len(rows), "stream") as threads:
-        running = [threads.submit(_analyse, session, row) for row in rows]
+    patience_s = STILL_S + max(one.classifier.contract.window_s for one in session.recognisers)
+    watched = [(row, session.row()) for row in rows]
+    with Watchdog(session.rows, session.stirred, patience_s), ThreadPoolExecutor(len(rows), "stream") as threads:
+        running = [threads.submit(_analyse, session, *one) for one in watched]
+        session.vitals.start()
         broken = wait(running, return_when=FIRST_EXCEPTION).not_done
         if broken:
             session.stop.set()
@@ -50,9 +54,10 @@ def _listen(session: Session, rows: Sequence[Iterator[Stream]]) -> None:
         ended.result()
 
 
-def _analyse(session: Session, row: Iterator[Stream]) -> None:
+def _analyse(session: Session, row: Iterator[Stream], progress: Progress) -> None:
     for stream in row:
-        session.analyse(stream)
+        session.analyse(stream, progress)
+    progress.end()
 
 
 def _recognisers(config: Config) -> list[Recogniser]:

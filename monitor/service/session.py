@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -19,21 +19,30 @@ from monitor.clock.live import LiveClock, timed
 from monitor.clock.reference import StationClock
 from monitor.clock.timeline import Timeline
 from monitor.config.settings import Config, state_directory
+from monitor.delivery.birdnet_go import repacking
+from monitor.delivery.homeassistant.listener import Listener
+from monitor.delivery.publication import Publication
+from monitor.delivery.publisher import Publisher, Station
 from monitor.effort import Minutes
 from monitor.errors import MonitorError, RecordingError
-from monitor.features import Floats
-from monitor.messages import StatusMessage
+from monitor.messages import HealthMessage, StatusMessage
 from monitor.privacy import Silero, VoiceGate
 from monitor.recogniser import Recogniser
-from monitor.records import Detection, Gap, Window
 from monitor.schedule import Schedule, scheduled
+from monitor.service.correspondence import Correspondence, Means
+from monitor.service.heartbeat import Heartbeat
+from monitor.service.live import LiveScores
 from monitor.service.noise_watch import NoiseWatch
-from monitor.service.systemd import notify
+from monitor.service.progress import Listening, Progress
 from monitor.service.timekeeping import Timekeeper
+from monitor.service.today import Today
+from monitor.service.vitals import Instruments, Vitals
 from monitor.sinks.clips import ClipSink, ClipWriter
 from monitor.sinks.keeping import StoreSink
-from monitor.sinks.mqtt import Publisher, Station
+from monitor.sinks.lifecycle import Lifecycle
 from monitor.sinks.origin import Origin
+from monitor.sinks.outbox import Outbox
+from monitor.sinks.reading import count_detections
 from monitor.sinks.store import Store
 from monitor.sources import Stream, until_broken
 from monitor.sources.names import read_zone
@@ -49,39 +58,77 @@ class Session:
 
     def __init__(self, config: Config, recognisers: Sequence[Recogniser], stop: threading.Event) -> None:
         self.config, self.recognisers, self.stop = config, recognisers, stop
-        self.schedule = Schedule.of(config.schedule, config.place, read_zone(config.place.timezone))
+        zone = read_zone(config.place.timezone)
+        self.schedule = Schedule.of(config.schedule, config.place, zone)
         self.failures = 0
         self.monotonic = time.monotonic
+        self.rows: list[Progress] = []
+        """of what is listened to"""
+        self.stirred = threading.Event()
+        """one of them has something new to tell"""
         self._publisher: Publisher | None = None
-        self.store = Store(state_directory(config), config.station, config.store.outbox_rows, self._wake)
-        self.publisher = self._publisher = Publisher(config.mqtt, _station(config, recognisers), self.store.path)
+        folder = state_directory(config)
+        self.store = Store(folder, config.station, config.store.outbox_rows, self._wake, config.store.outbox_mb)
+        station = _station(config, recognisers)
+        self._correspondence = Correspondence(config, recognisers, station.online, self.store.path, self._means())
+        correspondents = self._correspondence.correspondents
+        repack = repacking(config.mqtt.birdnet_go, config.place, zone)
+        self.publisher = self._publisher = Publisher(config.mqtt, station, self.store.path, correspondents, repack)
+        self._correspondence.start()
+        self._outbox = Outbox(self.store.path)
         self._clips = _clip_writer(config)
         boot = boot_id()
         self.clock = StationClock(boot, self.store.reference(boot), unsynchronised_quality())
+        self.today = Today(zone, lambda: self.clock.at(self.monotonic()).utc, partial(count_detections, folder))
+        instruments = Instruments(config.station, self.store, self._outbox, self.clock, self.today)
+        self.vitals = Vitals(instruments, self.rows, [self._say_health, *self._correspondence.listeners])
         self._timekeeper = Timekeeper(self.clock, self.store, config.clock)
         self._timekeeper.start()
-        self._noise_watch = NoiseWatch(state_directory(config))
+        self._noise_watch = NoiseWatch(folder)
         self._noise_watch.start()
 
-    def analyse(self, stream: Stream) -> None:
+    def row(self) -> Progress:
+        """A row of streams that is going to be listened to."""
+        self.rows.append(Progress(self.stirred.set))
+        return self.rows[-1]
+
+    def analyse(self, stream: Stream, progress: Progress) -> None:
         """One recording through the pipeline; where it breaks off, what was heard is kept."""
         timeline = Timeline(stream.began or 0.0)
         source_clock = self._clock(stream, timeline, stream.sample_rate)
         name = os.fsencode(stream.name).decode(errors="replace")  # a file name need not be UTF-8, what we keep must
         minutes = Minutes(stream.sample_rate, partial(minute_after, source_clock))
-        audio = timed(until_broken(stream.blocks, self.broken), stream.sample_rate, timeline)
-        if not self.schedule.always:
-            audio = scheduled(audio, source_clock, self.schedule)
         chains = []
         for recogniser in self.recognisers:
             clock = self._clock(stream, timeline, recogniser.sample_rate)
             origin = Origin(self.config.station, name, clock, recogniser.name)
-            kept = StoreSink(self.store, origin, minutes)
-            # clips first: of what is withheld at the end of a stream its last account must know
-            clips = [ClipSink(self._clips, clock, kept.withheld)] if self._clips else []
-            sinks: list[pipeline.Sink] = [*clips, kept, _Heartbeat(name, clock)]
-            chains.append(recogniser.chain(stream.id, clock, sinks).relieved(stream.fullness))
+            sinks, lasting = self._sinks(origin, recogniser, minutes, progress)
+            chain = recogniser.chain(stream.id, clock, sinks).relieved(stream.fullness)
+            chains.append(replace(chain, lasting=lasting))
+        progress.begin(name, Listening(stream, minutes, chains))
+        audio = timed(until_broken(stream.blocks, self.broken), stream.sample_rate, timeline)
+        if not self.schedule.always:
+            audio = scheduled(audio, source_clock, self.schedule)
         pipeline.run(minutes.watched(audio), stream.sample_rate, chains)
+
+    def _sinks(
+        self, origin: Origin, recogniser: Recogniser, minutes: Minutes, progress: Progress
+    ) -> tuple[list[pipeline.Sink], list[pipeline.Lasting]]:
+        """Where one model's results for a stream go, and who is told of detections that are not complete."""
+        mqtt, clock, muted = self.config.mqtt, origin.clock, self._correspondence.mute.covers
+        kept = StoreSink(self.store, origin, minutes, Lifecycle(clock.sample_rate, muted) if mqtt.lifecycle else None)
+        lasting: list[pipeline.Lasting] = [kept.lasting] if mqtt.lifecycle else []
+        # clips first: of what is withheld at the end of a stream its last account must know
+        sinks: list[pipeline.Sink] = [ClipSink(self._clips, clock, kept.withheld)] if self._clips else []
+        sinks += [kept, Heartbeat(progress, self.today, clock)]
+        if mqtt.live is not None:
+            labels = recogniser.classifier.contract.labels
+            sinks.append(LiveScores(origin, labels, mqtt.live.floor, self.publisher.say, self._topic("live")))
+        if self._correspondence.assistant is not None:
+            listener = Listener(self._correspondence.assistant, origin, muted)
+            sinks.append(listener)
+            lasting.append(listener.lasting)
+        return sinks, lasting
 
     def _clock(self, stream: Stream, timeline: Timeline, sample_rate: int) -> Clock:
         """The time of a stream's samples, counted at a rate."""
@@ -91,10 +138,13 @@ class Session:
 
     def close(self) -> None:
         """Flush and close, whatever happened."""
+        self.vitals.close()
         self._timekeeper.close()
         self._noise_watch.close()
         self.store.flush()
+        self._correspondence.close()
         self.publisher.close(FLUSH_AT_STOP_S if self.stop.is_set() else FLUSH_AT_END_S)
+        self._outbox.close()
         self.store.close()
 
     def broken(self, error: MonitorError) -> None:
@@ -102,44 +152,24 @@ class Session:
         logger.error("%s", error)
         self.failures += isinstance(error, RecordingError)
 
-    def waiting(self, error: MonitorError) -> None:
-        """There is no microphone: tell systemd that we are alive and looking."""
-        notify(f"WATCHDOG=1\nSTATUS=no audio: {error}")
-
     def _wake(self) -> None:
         if self._publisher is not None:
             self._publisher.wake()
 
-
-@dataclass(slots=True)
-class _Heartbeat:
-    """Feeds systemd's watchdog while audio is analysed, and says what was heard last."""
-
-    name: str
-    clock: Clock
-    detections: int = 0
-    last: str = "nothing yet"
-
-    def heard(self, window: Window, scores: Floats) -> None:
-        """Audio arrives and inference works."""
-        del window, scores
-        notify(f"WATCHDOG=1\nSTATUS=listening to {self.name}; {self.detections} detections, last: {self.last}")
-
-    def lost(self, gap: Gap) -> None:
-        """The microphone may be gone, or nobody wants to listen: both are looked after."""
-        notify(f"WATCHDOG=1\nSTATUS=not listening to {self.name}: {gap.cause}")
-
-    def handle(self, detection: Detection) -> None:
-        """Remember a detection."""
-        self.detections += 1
-        when = (
-            rfc3339(self.clock.at(detection.onset_sample).utc) or f"{self.clock.seconds(detection.onset_sample):.0f} s"
+    def _means(self) -> Means:
+        """What is used later and made later, too."""
+        return Means(
+            say=lambda publication: self.publisher.say(publication),  # noqa: PLW0108
+            now=lambda: self.clock.at(self.monotonic()),
+            health=lambda: self.vitals.examined(),  # noqa: PLW0108
+            replay=lambda first, last: self.publisher.replay(first, last),  # noqa: PLW0108
         )
-        self.last = f"{detection.taxon.common_name} at {when}"
-        logger.info("heard %s (%.2f) at %s", detection.taxon.common_name, detection.confidence, when)
 
-    def ended(self, end_sample: int) -> None:
-        """Nothing to do."""
+    def _say_health(self, message: HealthMessage) -> None:
+        self.publisher.say(Publication(self._topic("health"), msgspec.json.encode(message), retain=True))
+
+    def _topic(self, level: str) -> str:
+        return f"{self.config.mqtt.prefix}/{self.config.station}/{level}"
 
 
 def _clip_writer(config: Config) -> ClipWriter | None:

@@ -38,7 +38,7 @@ class Streams:
 
     def open(self, session: Session) -> list[Iterator[Stream]]:
         """Rows of streams: those of one row follow each other, the rows go on at the same time."""
-        opened = [stream for group in self.live for stream in open_streams(group, session.stop, session.waiting)]
+        opened = [stream for group in self.live for stream in open_streams(group, session.stop)]
         played = [_played(session, paths, zone, source.speed) for source, paths, zone in self.played]
         return [*played, *(iter([stream]) for stream in opened)]
 

@@ -14,6 +14,8 @@ Of = Literal["detections", "effort"]
 
 _TIMES: dict[Of, tuple[str, str]] = {"detections": ("onset_utc", "offset_utc"), "effort": ("start_utc", "end_utc")}
 
+_BELOW_ALL = -(2**63)
+
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
@@ -64,11 +66,13 @@ def held_reference(connection: sqlite3.Connection, boot: str) -> Reference | Non
 
 def _moved(cursor: sqlite3.Cursor, of: Of, boot: str, reference: Reference) -> Iterator[Corrected]:
     start, end = _TIMES[of]
+    # a boot's records lie together at the end of the table, and a table may be long
     query = (
-        f"SELECT id, start_monotonic, end_monotonic, {start}, {end}, clock_quality "  # noqa: S608
-        f"FROM moments JOIN {of} USING (id) WHERE boot = ? ORDER BY start_monotonic"
+        f"SELECT id, start_monotonic, end_monotonic, {start}, {end}, clock_quality FROM {of} WHERE boot = ? "  # noqa: S608
+        f"AND sequence > (SELECT coalesce((SELECT sequence FROM {of} WHERE boot <> ? ORDER BY sequence DESC LIMIT 1), "
+        f"{_BELOW_ALL})) ORDER BY start_monotonic"
     )
-    for record_id, begun, ended, *before in cursor.execute(query, (boot,)).fetchall():
+    for record_id, begun, ended, *before in cursor.execute(query, (boot, boot)).fetchall():
         times = _times(reference, begun, ended)
         if list(times[:3]) != before:
             yield Corrected(of, record_id, *times)

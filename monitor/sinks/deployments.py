@@ -3,22 +3,23 @@
 Camtrap DP 1.0 (Bubnicki et al. 2023, https://camtrap-dp.tdwg.org) describes camera traps: a deployment is a device at
 a place for a period, and what was not seen means nothing without it. Ours is one a recording or source, from its first
 minute to its last; its effort by the hour is a table of its own beside it. There is no media and no observations table,
-which is why the package is only like one.
+which is why the package is only like one. What was remarked about the deployment is a table beside them.
 """
 
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from monitor.clock import rfc3339
 from monitor.errors import StoreError
+from monitor.sinks.orders import MARK_COLUMNS, Mark
 from monitor.sinks.reading import STRETCH_COLUMNS, Stretch
 
-DEPLOYMENTS, EFFORT, PACKAGE = "deployments.csv", "effort.csv", "datapackage.json"
+DEPLOYMENTS, EFFORT, MARKS, PACKAGE = "deployments.csv", "effort.csv", "marks.csv", "datapackage.json"
 PROFILE = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0/"
 
 Row = Mapping[str, object]
@@ -41,14 +42,17 @@ def write_csv(path: Path, stretches: Sequence[Stretch]) -> None:
     _write(path, lambda file: _write_rows(file, columns, rows))
 
 
-def write_package(folder: Path, site: Site, deployments: Sequence[Stretch], hours: Sequence[Stretch]) -> None:
-    """Deployments, their effort and what describes them. StoreError where they cannot be written.
+def write_package(
+    folder: Path, site: Site, deployments: Sequence[Stretch], hours: Sequence[Stretch], marks: Sequence[Mark] = ()
+) -> None:
+    """Deployments, their effort, marks and what describes them. StoreError where they cannot be written.
 
     What has no time is no deployment: it is left out.
     """
     rows = [_deployment(site, stretch) for stretch in deployments if stretch.start_utc and stretch.end_utc]
     _write(folder / DEPLOYMENTS, lambda file: _write_rows(file, _DEPLOYMENT_COLUMNS, rows))
     write_csv(folder / EFFORT, [hour for hour in hours if hour.start_utc])
+    _write(folder / MARKS, lambda file: _write_rows(file, MARK_COLUMNS, [asdict(mark) for mark in marks]))
     _write(folder / PACKAGE, lambda file: json.dump(_package(site, rows), file, indent=2, ensure_ascii=False))
 
 
@@ -98,6 +102,7 @@ def _package(site: Site, deployments: Sequence[Row]) -> dict[str, object]:
         "resources": [
             {"name": "deployments", "path": DEPLOYMENTS, "profile": "tabular-data-resource", "schema": schema},
             {"name": "effort", "path": EFFORT, "profile": "tabular-data-resource"},
+            {"name": "marks", "path": MARKS, "profile": "tabular-data-resource"},
         ],
         "spatial": {"type": "Point", "coordinates": [site.longitude, site.latitude]},
         "temporal": {"start": min(starts)[:10], "end": max(ends)[:10]} if deployments else None,

@@ -4,12 +4,15 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from monitor.clock import Clock, rfc3339
+import msgspec
+
+from monitor.clock import Clock
 from monitor.effort import Ledger, Minutes
 from monitor.features import Floats
 from monitor.messages import DetectionMessage
 from monitor.records import Detection, Effort, Gap, Window
 from monitor.sinks.accounts import Account, HourAccount, Noise, minute_row
+from monitor.sinks.lifecycle import Lifecycle, occurrence
 from monitor.sinks.origin import Origin
 from monitor.sinks.rows import Moments
 from monitor.sinks.store import Store
@@ -24,10 +27,16 @@ class StoreSink:
     """Keeps one recording's detections, its minutes and its hours."""
 
     def __init__(
-        self, store: Store, origin: Origin, minutes: Minutes, monotonic: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        origin: Origin,
+        minutes: Minutes,
+        lifecycle: Lifecycle | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`minutes` are those of the stream, which its audio passes through."""
+        """`minutes` are those of the stream, which its audio passes through. Without a `lifecycle` none is told."""
         rate = origin.clock.sample_rate
+        self._lifecycle = lifecycle
         self._store, self._origin, self._minutes, self._monotonic = store, origin, minutes, monotonic
         self._ledger = Ledger(lambda index: minutes.end_at(index, rate), SETTLE_S * rate)
         self._hour = HourAccount(origin.clock)
@@ -48,10 +57,18 @@ class StoreSink:
         """The sound of these samples is kept from everybody."""
         self._ledger.withheld(start_sample, end_sample)
 
+    def lasting(self, detections: Sequence[Detection]) -> None:
+        """Tell what is worth telling of detections that are not complete."""
+        for change in () if self._lifecycle is None else self._lifecycle.lasting(detections):
+            self._store.send(change.message(self._origin))
+
     def handle(self, detection: Detection) -> None:
-        """Keep a detection."""
-        moments = _moments(self._origin.clock, detection.onset_sample, detection.offset_sample)
-        self._store.add(lambda sequence: detection_message(self._origin, detection, sequence), moments)
+        """Keep a detection, and tell that it has ended."""
+        origin = self._origin
+        moments = _moments(origin.clock, detection.onset_sample, detection.offset_sample)
+        end = None if self._lifecycle is None else self._lifecycle.complete(detection)
+        told = None if end is None else end.message(origin)
+        self._store.add(lambda sequence: detection_message(origin, detection, sequence), moments, told)
 
     def ended(self, end_sample: int) -> None:
         """Keep the account of what is left."""
@@ -94,22 +111,5 @@ def _moments(clock: Clock, start_sample: int, end_sample: int) -> Moments | None
 
 def detection_message(origin: Origin, detection: Detection, sequence: int) -> DetectionMessage:
     """A detection as it is kept and published."""
-    clock = origin.clock
-    onset, offset = clock.at(detection.onset_sample), clock.at(detection.offset_sample)
-    return DetectionMessage(
-        id=detection.id,
-        station=origin.station,
-        sequence=sequence,
-        recording=origin.recording,
-        onset_utc=rfc3339(onset.utc),
-        offset_utc=rfc3339(offset.utc),
-        clock_quality=onset.quality,
-        clock_error_s=None if onset.error_s is None else round(onset.error_s, 6),
-        onset_s=round(clock.seconds(detection.onset_sample), 3),
-        offset_s=round(clock.seconds(detection.offset_sample), 3),
-        label=detection.label,
-        scientific_name=detection.taxon.scientific_name,
-        common_name=detection.taxon.common_name,
-        confidence=round(detection.confidence, 4),
-        model=origin.model,
-    )
+    known = msgspec.structs.asdict(occurrence(origin, detection))
+    return DetectionMessage(station=origin.station, sequence=sequence, **known)

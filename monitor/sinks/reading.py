@@ -14,6 +14,7 @@ from typing import Any
 from monitor.clock import rfc3339
 from monitor.errors import StoreError
 from monitor.sinks.database import FILE, VERSION
+from monitor.sinks.orders import MARK_COLUMNS, Mark
 from monitor.sinks.rows import MINUTE_COLUMNS, Minute
 
 LOST = ("device", "overrun", "overload", "damaged", "unknown")
@@ -81,10 +82,22 @@ def read_loudness(directory: Path, since: datetime) -> list[Loudness]:
     ]
 
 
+def read_marks(directory: Path) -> list[Mark]:
+    """What was remarked about the deployment, in the order in which it came. StoreError as `read_minutes`."""
+    query = f"SELECT {', '.join(MARK_COLUMNS)} FROM marks ORDER BY rowid"  # noqa: S608
+    return [Mark(*row) for row in _select(directory, query)]
+
+
 def read_position(directory: Path) -> tuple[float, float] | None:
     """Latitude and longitude as a satellite receiver gave them, in degrees; None where there was none."""
     rows = _select(directory, "SELECT latitude, longitude FROM position")
     return (rows[0][0], rows[0][1]) if rows else None
+
+
+def count_detections(directory: Path, since: datetime) -> int:
+    """How many detections began at `since` or later. StoreError where they cannot be read."""
+    query = "SELECT count(*) FROM detections WHERE onset_utc >= ?"
+    return int(_select(directory, query, str(rfc3339(since)))[0][0])
 
 
 def by_minute(minutes: Sequence[Minute]) -> list[Stretch]:

@@ -6,10 +6,10 @@ from dataclasses import astuple, dataclass, fields
 
 import msgspec
 
-from monitor.messages import DetectionMessage, EffortMessage
+from monitor.messages import CorrectionMessage, DetectionMessage, EffortMessage
 from monitor.sinks.outbox import TOPICS
 
-_ONLY_SENT = frozenset({"schema", "station", "sequence"})
+_ONLY_SENT = frozenset({"schema", "station", "backfilled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,9 @@ class Moments:
     boot: str
     start_monotonic: float
     end_monotonic: float
+
+
+MOMENTS_COLUMNS = tuple(field.name for field in fields(Moments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,24 @@ class Minute:
 MINUTE_COLUMNS = tuple(field.name for field in fields(Minute))
 
 
-def insert(cursor: sqlite3.Cursor, message: DetectionMessage | EffortMessage) -> None:
-    """Keep a message in its table."""
-    row = {name: value for name, value in msgspec.structs.asdict(message).items() if name not in _ONLY_SENT}
-    cells = [msgspec.json.encode(cell).decode() if isinstance(cell, dict) else cell for cell in row.values()]
-    cursor.execute(f"INSERT INTO {TOPICS[type(message)]} ({', '.join(row)}) VALUES ({_places(row)})", cells)  # noqa: S608
+def columns(message: type[DetectionMessage | EffortMessage]) -> list[str]:
+    """The fields of a message that are kept; the others are the same for all."""
+    return [name for name in message.__struct_fields__ if name not in _ONLY_SENT]
 
 
-def insert_moments(cursor: sqlite3.Cursor, record_id: str, moments: Moments) -> None:
-    """Keep where a record lies on the monotonic clock."""
-    cursor.execute("INSERT INTO moments VALUES (?, ?, ?, ?)", (record_id, *astuple(moments)))
+def insert(cursor: sqlite3.Cursor, message: DetectionMessage | EffortMessage, moments: Moments | None) -> bool:
+    """Keep a message in its table; False where that has one of this id, which stays as it is."""
+    cells = [getattr(message, name) for name in columns(type(message))]
+    cells = [msgspec.json.encode(cell).decode() if isinstance(cell, dict) else cell for cell in cells]
+    cells += (None, None, None) if moments is None else astuple(moments)
+    names = [*columns(type(message)), *MOMENTS_COLUMNS]
+    statement = f"INSERT INTO {TOPICS[type(message)]} ({', '.join(names)}) VALUES ({_places(names)})"  # noqa: S608
+    return cursor.execute(f"{statement} ON CONFLICT (id) DO NOTHING", cells).rowcount == 1
+
+
+def insert_correction(cursor: sqlite3.Cursor, message: CorrectionMessage) -> None:
+    """Keep what a correction was about; its times stand in the record."""
+    cursor.execute("INSERT INTO corrections VALUES (?, ?, ?)", (message.sequence, message.of, message.id))
 
 
 def insert_minutes(cursor: sqlite3.Cursor, minutes: Sequence[Minute]) -> None:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitor.clock.reference import Reference
+from monitor.config.settings import OUTBOX_MB
 from monitor.errors import StoreError
-from monitor.messages import DetectionMessage, EffortMessage
+from monitor.messages import DeliveredMessage, DetectionMessage, EffortMessage, LifecycleMessage
 from monitor.sinks import rows
 from monitor.sinks.corrections import correct, held_reference
 from monitor.sinks.database import FILE, connect, migrate
-from monitor.sinks.outbox import Build, M, enqueue
+from monitor.sinks.outbox import Build, M
+from monitor.sinks.queueing import Bounds, built, enqueue, keep_within
 from monitor.sinks.rows import Minute, Moments
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ HELD_RECORDS = 10_000
 RETRY_S = 5.0
 
 Message = DetectionMessage | EffortMessage
-Write = Callable[[sqlite3.Cursor], None]
+Write = Callable[[sqlite3.Cursor], object]
 """what is done within one transaction"""
 
 
@@ -39,14 +41,21 @@ class Store:
     """
 
     def __init__(
-        self, directory: Path, station: str, outbox_rows: int, wake: Callable[[], None] = lambda: None
+        self,
+        directory: Path,
+        station: str,
+        outbox_rows: int,
+        wake: Callable[[], None] = lambda: None,
+        outbox_mb: float = OUTBOX_MB,
     ) -> None:
         """`wake` is called when the outbox got a row."""
         self.path = directory / FILE
-        self._station, self._outbox_rows, self._wake = station, outbox_rows, wake
+        self._station, self._wake = station, wake
+        self._bounds, self._given_up = Bounds(outbox_rows, round(outbox_mb * 1_000_000)), 0
         self._waiting: deque[Write] = deque()
         self._dropped = 0
         self._failing_since: float | None = None
+        self._tried_at = 0.0
         self._lock = threading.RLock()
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -58,19 +67,30 @@ class Store:
             msg = f"store in {directory} cannot be written: {reason}; choose another with store.directory"
             raise StoreError(msg) from error
 
-    def add(self, build: Build[Message], moments: Moments | None = None) -> None:
+    def add(
+        self, build: Build[Message], moments: Moments | None = None, end: Build[LifecycleMessage] | None = None
+    ) -> None:
         """Keep a message together with its outbox row, now or as soon as the disk takes it.
 
-        `moments` says where it lies on this boot's monotonic clock: its times can be corrected later.
+        `moments` says where it lies on this boot's monotonic clock: its times can be corrected later. `end` goes into
+        the outbox with it.
         """
 
         def write(cursor: sqlite3.Cursor) -> None:
-            message = self._send(cursor, build)
-            rows.insert(cursor, message)
-            if moments is not None:
-                rows.insert_moments(cursor, message.id, moments)
+            message = built(cursor, build)
+            if not rows.insert(cursor, message, moments):
+                # a commit that reported an error may have reached the disk
+                logger.info("%s is already in the store", message.id)
+                return
+            self._enqueue(cursor, message)
+            if end is not None:
+                self._enqueue(cursor, built(cursor, end))
 
         self._keep(write)
+
+    def send(self, build: Build[M]) -> None:
+        """Put a message into the outbox that is kept nowhere else."""
+        self._keep(lambda cursor: self._enqueue(cursor, built(cursor, build)))
 
     def add_minutes(self, build: Callable[[], Sequence[Minute]]) -> None:
         """Keep minutes of the ledger, all in one transaction."""
@@ -82,7 +102,9 @@ class Store:
         def write(cursor: sqlite3.Cursor) -> None:
             corrected = correct(cursor, boot, reference)
             for moved in corrected:
-                self._send(cursor, moved.message(self._station))
+                message = built(cursor, moved.message(self._station))
+                rows.insert_correction(cursor, message)
+                self._enqueue(cursor, message)
             if corrected:
                 logger.warning("the times of %d earlier records were corrected", len(corrected))
 
@@ -120,9 +142,15 @@ class Store:
     def retry(self, monotonic: float) -> None:
         """An occasion to write what waits, taken every few seconds."""
         with self._lock:
-            if self._failing_since is not None and monotonic - self._failing_since > RETRY_S:
-                self._failing_since = monotonic
+            if self._failing_since is not None and monotonic - self._tried_at > RETRY_S:
+                self._tried_at = monotonic
                 self.flush()
+
+    @property
+    def failing_s(self) -> float | None:
+        """For so long the disk has refused what waits, for any thread; None: it takes all."""
+        since = self._failing_since
+        return None if since is None else time.monotonic() - since
 
     def close(self) -> None:
         """Write what waits and close."""
@@ -150,13 +178,14 @@ class Store:
                 cursor.execute("ROLLBACK")
             raise
 
-    def _send(self, cursor: sqlite3.Cursor, build: Build[M]) -> M:
-        message, dropped = enqueue(cursor, build, self._outbox_rows)
-        if dropped:
-            logger.warning("outbox is full with %d rows: the oldest was dropped", self._outbox_rows)
-        return message
+    def _enqueue(self, cursor: sqlite3.Cursor, message: DeliveredMessage) -> None:
+        enqueue(cursor, message)
+        before = self._given_up
+        self._given_up += keep_within(cursor, self._bounds, self._station)
+        if len(str(self._given_up)) > len(str(before)) or self._given_up > before == 0:
+            logger.warning("outbox is full: %d messages were given up since the start", self._given_up)
 
     def _report(self, error: sqlite3.Error) -> None:
         if self._failing_since is None:
             logger.error("store %s cannot be written: %s; records wait in memory", self.path, error)
-            self._failing_since = time.monotonic()
+            self._failing_since = self._tried_at = time.monotonic()

@@ -22,6 +22,20 @@ from monitor.errors import MonitorError
 from monitor.records import Block, Gap
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a live source has fared since it was first looked for; a file has no condition."""
+
+    trouble: str | None = None
+    """why nothing is heard of it now"""
+    outages: int = 0
+    """times it was lost"""
+    dropped_s: float = 0.0
+    """audio that waited too long for its analysis, and was given up"""
+    overrun_s: float = 0.0
+    """audio that was lost on its way to us"""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
     """One recording: a file, or all that a live source gives while the service runs."""
@@ -40,6 +54,8 @@ class Stream:
     """monotonic seconds of sample 0 of a live source; None for a file"""
     fullness: Callable[[], float] = lambda: 0.0
     """how much of what may wait for its analysis waits now, in [0, 1]; a file waits itself"""
+    condition: Callable[[], Condition] = Condition
+    """how it fares; may be asked from any thread"""
 
 
 def until_broken(blocks: Iterator[Block | Gap], report: Callable[[MonitorError], None]) -> Iterator[Block | Gap]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from monitor.errors import MicrophoneError
-from monitor.records import Cause
+from monitor.records import Cause, Gap
 from monitor.sources.continuity import Continuity
 from monitor.sources.feed import Feed, Piece
 from monitor.sources.liveness import STUCK_S, listen
@@ -52,7 +52,8 @@ class Capture:
         self.sample_rate = sample_rate or UNKNOWN_RATE_HZ
         self.trouble: MicrophoneError | None = None
         """why nothing is heard now"""
-        self.outages = 0
+        self.outages = self.overrun_samples = 0
+        """times it was lost; samples that were lost while it was there"""
         self._heard = False
 
     def start(self, held_s: Sequence[float] = (HELD_S,)) -> list[Ring]:
@@ -121,6 +122,8 @@ class Capture:
         return lost is None
 
     def _put(self, piece: Piece) -> None:
+        if isinstance(piece, Gap) and piece.cause is Cause.OVERRUN:
+            self.overrun_samples += piece.end_sample - piece.start_sample
         for ring in self._rings:
             ring.put(piece)
 

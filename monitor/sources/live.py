@@ -5,12 +5,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from monitor.clock import system_quality
 from monitor.config.source import LiveSource, MicrophoneSource, NetworkSource, PipeSource, source_name
 from monitor.errors import ConfigError, MicrophoneError
 from monitor.records import Block, Cause, Gap
-from monitor.sources import Stream
+from monitor.sources import Condition, Stream
 from monitor.sources.capture import Capture, Opening
 from monitor.sources.hearing import Hearing, heard
 from monitor.sources.microphone import SoundCard
@@ -54,7 +55,7 @@ def _form(source: LiveSource) -> tuple[object, ...]:
 def open_streams(
     group: Sequence[LiveSource],
     stop: threading.Event,
-    report: Report,
+    report: Report = lambda _error: None,
     monotonic: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[Stream]:
@@ -73,9 +74,20 @@ def open_streams(
             blocks=_blocks(capture, ring, source, stop, report),
             began=capture.began,
             fullness=ring.fullness,
+            condition=partial(_condition, capture, ring),
         )
         for source, ring in zip(group, rings, strict=True)
     ]
+
+
+def _condition(capture: Capture, ring: Ring) -> Condition:
+    trouble = capture.trouble
+    return Condition(
+        trouble=None if trouble is None else str(trouble),
+        outages=capture.outages,
+        dropped_s=ring.dropped_s,
+        overrun_s=capture.overrun_samples / capture.sample_rate,
+    )
 
 
 def opening(group: Sequence[LiveSource]) -> Opening:

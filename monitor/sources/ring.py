@@ -31,6 +31,11 @@ class Ring:
         """Seconds of audio that nobody has taken yet."""
         return self._waiting / self._rate
 
+    @property
+    def dropped_s(self) -> float:
+        """Seconds of audio given up since the beginning."""
+        return self.dropped_samples / self._rate
+
     def fullness(self) -> float:
         """The backlog as a share of what fits in."""
         return self._waiting / self._most

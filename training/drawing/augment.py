@@ -7,6 +7,8 @@ from monitor.features import Floats, MelSpec, mel_power
 WHITE_S = 90.0
 """of white noise: enough that no two windows need be alike"""
 WHITE_LEVEL = 0.1
+GATE = 4.0
+"""times the quiet of its band: what is softer is taken for noise"""
 
 
 def warped(power: Floats, n_frames: int, shift: int) -> Floats:
@@ -52,6 +54,11 @@ def gusty(n_frames: int, rng: np.random.Generator) -> Floats:
     knots = int(rng.integers(2, 7))
     swell = rng.normal(0, rng.choice([0.0, 0.1, 0.4]), knots)
     return (10 ** np.interp(np.linspace(0, knots - 1, n_frames), np.arange(knots), swell)).astype(np.float32)
+
+
+def gated(power: Floats, quiet: Floats) -> Floats:
+    """Mel power (n_mels, n_frames) without what the quiet of each band, (n_mels, 1), accounts for."""
+    return np.maximum(power - np.float32(GATE) * quiet, 0)
 
 
 def echo(power: Floats, decay_s: float, spec: MelSpec) -> Floats:

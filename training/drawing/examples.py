@@ -57,6 +57,8 @@ class Recipe:
     """power at most, of the echo's to the call's"""
     echo_decay_s: tuple[float, float] = (0.2, 1.5)
     """until the echo is 60 dB softer"""
+    gated_share: float = 0.2
+    """of the calls: with the noise of their recording taken away, so that it is no mark of a real one"""
     mix_share: float = 0.6
     species_mix_share: float = 0.3
     """of the mixed windows: with another species instead of noise"""
@@ -116,7 +118,8 @@ class Examples:
         self._shares = counts / counts.sum()
         birds = [r for r in recordings if r.label is not None]
         self.starts_by_path = {r.path: np.cumsum(activity(spectra[r.path], n_frames)) for r in birds}
-        self._quiet = [np.quantile(spectra[r.path], QUIET, axis=1).astype(np.float32)[:, None] for r in birds]
+        self._quiet = {r.path: np.quantile(spectra[r.path], QUIET, axis=1).astype(np.float32)[:, None] for r in birds}
+        self._profiles = list(self._quiet.values())
         self._white = augment.white(spec, np.random.default_rng(0))
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -185,6 +188,8 @@ class Examples:
     def _positive(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
         recipe = self.recipe
         recording, start, power = self._call(1 + rng.uniform(-recipe.stretch, recipe.stretch), rng)
+        if rng.random() < recipe.gated_share:
+            power = augment.gated(power, self._quiet[recording.path])
         shift = int(rng.integers(-recipe.shift, recipe.shift + 1))
         return augment.warped(power, self.n_frames, shift), self._target(recording, start, power.shape[1])
 
@@ -276,7 +281,7 @@ class Examples:
         if rng.random() < self.recipe.silent_share:
             return np.zeros((self.spec.n_mels, self.n_frames), np.float32)
         if rng.random() < self.recipe.profile_share:
-            quiet = self._quiet[rng.integers(len(self._quiet))]
+            quiet = self._profiles[rng.integers(len(self._profiles))]
             return self._anywhere(self._white, rng) * quiet * augment.gusty(self.n_frames, rng)
         slope = np.linspace(0, rng.uniform(-4, 1), self.spec.n_mels)[:, None]
         grain = rng.gamma(rng.uniform(1.0, 4.0), size=(self.spec.n_mels, self.n_frames))

@@ -14,7 +14,6 @@ from training.drawing.spectra import read_spectra
 from training.evaluation import plots
 from training.evaluation.heard import Heard
 from training.evaluation.judged import Judged
-from training.evaluation.reliability import highest_claims
 from training.evaluation.scored import Scored
 from training.pages.page import figure_uri, write_page
 from training.pages.plots import spectrogram
@@ -136,7 +135,8 @@ def _shown(one: Worst, power: Floats, judged: Judged, spec: MelSpec) -> Picture:
 def _pictures(judged: Judged, figures: Mapping[str, Any]) -> Iterator[tuple[str, Picture]]:
     names = list(names_of(judged.heard).values())
     yield "recall", _recall(figures, names, judged.labels)
-    yield "reliability", _picture(plots.reliability(highest_claims(judged)), "Reliability before and after calibration")
+    curves = figures["calibration_error"]["highest_claims"]["curves"]
+    yield "reliability", _picture(plots.reliability(curves), "Reliability before and after calibration")
     yield (
         "precision_recall",
         _picture(plots.precision_recall(judged, names), "Precision against recall of each species"),
@@ -147,9 +147,9 @@ def _pictures(judged: Judged, figures: Mapping[str, Any]) -> Iterator[tuple[str,
         "known_and_unknown",
         _picture(plots.known_and_unknown(groups), "Highest confidence of each recording, by kind"),
     )
-    if curves := figures["soundscapes"]:
-        yield "soundscape_recall", _picture(plots.soundscapes(curves, "recall", "recall"), "Recall against noise")
-        yield "soundscape_cmap", _picture(plots.soundscapes(curves, "cmap", "cmAP"), "cmAP against noise")
+    if places := figures["soundscapes"]:
+        yield "soundscape_recall", _picture(plots.soundscapes(places, "recall", "recall"), "Recall against noise")
+        yield "soundscape_cmap", _picture(plots.soundscapes(places, "cmap", "cmAP"), "cmAP against noise")
 
 
 def _recall(figures: Mapping[str, Any], names: Sequence[str], labels: Sequence[str]) -> Picture:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from monitor.features import Floats
 from training.evaluation.claims import UNKNOWN
 from training.evaluation.judged import Judged
-from training.evaluation.reliability import Statements, curve
 from training.pages.plots import BLUE, GREEN, INK, ORANGE, VERMILION
 
 WIDE = 10.4
@@ -20,15 +19,14 @@ COLUMNS = 5
 """of small plots"""
 
 
-def reliability(some: Statements) -> Figure:
-    """Confidence against the share that is true, before and after calibration, in bins of equal mass."""
+def reliability(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Confidence against the share that is right, before and after calibration; a dot for each bin of equal mass."""
     figure = Figure(figsize=(HALF_WIDE, 4.6), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":", label="as it should be")
-    pairs = (("before", some.before, some.truth_before, ORANGE), ("after", some.after, some.truth_after, BLUE))
-    for name, scores, truth, colour in pairs:
-        confidence, share, _counts = curve(scores, truth)
-        axes.plot(confidence, share, marker="o", markersize=4, linewidth=1.4, color=colour, label=name)
+    for when, colour in (("before", ORANGE), ("after", BLUE)):
+        one = curves[when]
+        axes.plot(one["confidence"], one["share"], marker="o", markersize=4, linewidth=1.4, color=colour, label=when)
     axes.set(xlabel="confidence", ylabel="share that is right", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.legend(frameon=False)
     return _plain(figure, axes)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +21,9 @@ from training.evaluation.intervals import estimate, numbered, session_weights
 from training.evaluation.judged import Judged
 from training.evaluation.metrics import BINS, Bools, calibration_errors, mass_bins, width_bins
 from training.train import sigmoid
+
+DIGITS = 4
+"""of a curve, behind the point"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +40,26 @@ class Statements:
     session: npt.NDArray[np.int64]
 
 
+class Curve(msgspec.Struct, frozen=True):
+    """Bins of equal mass, those of least confidence first; one value for each bin that holds any statement."""
+
+    confidence: list[float]
+    """mean"""
+    share: list[float]
+    """that is right"""
+    claims: list[int]
+    """so many"""
+
+
 def errors(judged: Judged, rng: np.random.Generator, draws: int) -> dict[str, object]:
-    """ECE before and after, in bins of equal mass and of equal width, of three kinds of statement and by label."""
+    """ECE before and after, in bins of equal mass and of equal width, of three kinds of statement and by label.
+
+    Of the three kinds also the curves that the errors are read from.
+    """
     kinds = {"highest_claims": highest_claims(judged), "all_claims": all_claims(judged), "windows": windows(judged)}
-    found: dict[str, object] = {name: _errors(some, rng, draws) for name, some in kinds.items()}
+    found: dict[str, object] = {
+        name: {**_errors(some, rng, draws), "curves": _curves(some)} for name, some in kinds.items()
+    }
     by_label = {label: _errors(label_claims(judged, i), rng, draws) for i, label in enumerate(judged.labels)}
     return {**found, "by_label": by_label}
 
@@ -97,10 +117,14 @@ def _errors(some: Statements, rng: np.random.Generator, draws: int) -> Mapping[s
     return found
 
 
-def curve(scores: Floats, truth: Bools) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    """Mean confidence, share that is true and number of statements of each bin of equal mass that holds any."""
+def _curves(some: Statements) -> dict[str, Curve]:
+    return {"before": curve(some.before, some.truth_before), "after": curve(some.after, some.truth_after)}
+
+
+def curve(scores: Floats, truth: Bools) -> Curve:
+    """Whether confidence is right, bin by bin; scores and truth (n,)."""
     bins = mass_bins(scores)
     counts = np.bincount(bins, minlength=BINS)
     some = counts > 0
     confidence, share = (np.bincount(bins, values, BINS)[some] / counts[some] for values in (scores, truth))
-    return confidence.astype(np.float32), share.astype(np.float32), counts[some]
+    return Curve(confidence.round(DIGITS).tolist(), share.round(DIGITS).tolist(), counts[some].tolist())
