@@ -156,7 +156,8 @@ def test_a_pipe_that_says_the_same_over_and_over_is_stuck_until_it_says_somethin
         heard, gaps = listener.samples(), listener.gaps()
     writer.join()
     os.close(reading)
-    assert gaps == {Cause.DEVICE}
+    assert Cause.DEVICE in gaps
+    assert gaps <= {Cause.DEVICE, Cause.OVERRUN}  # a busy machine loses audio of its own
     assert 2 < len(heard) / RATE < 4
     np.testing.assert_array_equal(heard[-RATE:], ramp(1.5)[-RATE:])
 

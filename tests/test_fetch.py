@@ -837,7 +837,7 @@ def ended(words: list[str], when: Callable[[], bool], by: signal.Signals) -> tup
         try:
             until(lambda: when() or process.poll() is not None, "a part of the recording has come")
             process.send_signal(by)
-            told = process.communicate(timeout=20)[1]
+            told = process.communicate(timeout=60)[1]
         finally:
             process.kill()
     return process.returncode, told

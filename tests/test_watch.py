@@ -294,7 +294,7 @@ def test_the_view_follows_the_fleet_and_outlives_the_broker(tmp_path: Path, brok
         broker.start()
         seen(terminal, f"broker 127.0.0.1:{broker.port}")
         process.send_signal(2)
-        assert process.wait(10) == 0
+        assert process.wait(45) == 0
 
 
 def test_a_station_sends_again_what_was_missing_when_it_is_asked_for(tmp_path: Path, broker: Broker) -> None:
