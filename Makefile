@@ -1,10 +1,11 @@
 # Two commands for a start: `make demo` and `make test`. Both do their own set-up.
 
 AUDIO ?=
+HOURS ?= 24
 MIC ?=
 BIN := .venv/bin
 
-.PHONY: help demo install test test-homeassistant check format bench model deb lock clean
+.PHONY: help demo install test test-homeassistant check format bench soak model deb lock clean
 
 help:
 	@echo "make demo [AUDIO=some.wav | MIC=1]   hear and see the whole line at work"
@@ -13,6 +14,7 @@ help:
 	@echo "make install                         .venv with all extras"
 	@echo "make check                           linters, types, import rules"
 	@echo "make bench                           speed and memory, as ratios in one run"
+	@echo "make soak HOURS=720                  weeks of audio through faults, as fast as it goes"
 	@echo "make deb                             a Debian package for this release and architecture"
 	@echo "make model                           train, judge and export the bundled model (some four hours on two cores)"
 
@@ -57,6 +59,10 @@ bench: install
 	$(BIN)/python benchmarks/backlog.py
 	$(BIN)/python benchmarks/disk_wear.py
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python benchmarks/report.py
+
+soak: install
+	$(BIN)/python benchmarks/soak.py --hours $(HOURS)
 
 # Two rounds on long windows, in which a label more surely sounds, and one on short ones, which say better where; a fourth
 # goes on from the mean of the last two. The network is the mean of the last three. Then every fold's network as the

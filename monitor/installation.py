@@ -14,9 +14,11 @@ from monitor.errors import MonitorError
 
 UNITS = Path("etc/systemd/system")
 STATIONS = ("dawnchorus.service", "dawnchorus@.service")
+UPKEEP = ("dawnchorus-upkeep.service", "dawnchorus-upkeep.timer")
+STARTED = ("dawnchorus.service", "dawnchorus-upkeep.timer")
 PACKAGED_PROGRAM = "/opt/dawnchorus/bin/dawnchorus"
 TARGETS = {
-    **{name: [UNITS / name] for name in STATIONS},
+    **{name: [UNITS / name] for name in (*STATIONS, *UPKEEP)},
     "station.conf": [UNITS / f"{name}.d" / "10-station.conf" for name in STATIONS],
     "sysusers.conf": [Path("etc/sysusers.d/dawnchorus.conf")],
     "tmpfiles.conf": [Path("etc/tmpfiles.d/dawnchorus.conf")],
@@ -40,14 +42,14 @@ def install(root: Path, program: Path) -> list[Path]:
         _call("systemd-tmpfiles", "--create", "dawnchorus.conf")
         shutil.chown(config, group="dawnchorus")
         _call("systemctl", "daemon-reload")
-        _call("systemctl", "enable", "--now", "dawnchorus.service")
+        _call("systemctl", "enable", "--now", *STARTED)
     return written
 
 
 def remove(root: Path) -> list[Path]:
     """Stop the service, take its files away and return them; configuration, user and what was heard stay."""
     if root == Path("/"):
-        _call("systemctl", "disable", "--now", "dawnchorus.service")
+        _call("systemctl", "disable", "--now", *STARTED)
     removed = [root / target for targets in TARGETS.values() for target in targets if (root / target).exists()]
     for path in removed:
         path.unlink()

@@ -45,7 +45,7 @@ class Chain:
     tracker: Tracker
     step: int
     sinks: Sequence[Sink]
-    allowed: Callable[[Window], Mask] | None = None
+    allowed: Callable[[Window], Mask | None] = lambda _window: None
     """which labels may be reported at a window, (n_labels,); the scores of others become NaN. None: all may be"""
     relief: Relief | None = None
     """what to give up when analysis cannot keep up; None: audio waits for it"""
@@ -59,7 +59,8 @@ class Chain:
 
     def narrowed(self, window: Window, scores: Floats) -> Floats:
         """The scores that may be reported."""
-        return scores if self.allowed is None else np.where(self.allowed(window), scores, np.float32(np.nan))
+        allowed = self.allowed(window)
+        return scores if allowed is None else np.where(allowed, scores, np.float32(np.nan))
 
 
 def run(audio: Iterable[Block | Gap], sample_rate: int, chains: Sequence[Chain]) -> None:

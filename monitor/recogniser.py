@@ -13,15 +13,16 @@ from monitor.config.species import Species
 from monitor.contract import Label
 from monitor.contract.names import Names
 from monitor.errors import ConfigError
-from monitor.pipeline import Chain, Sink
+from monitor.pipeline import Chain, Mask, Sink
+from monitor.records import Window
 from monitor.species.filter import SpeciesFilter
 from monitor.species.occurrence import GeoModel, Occurrence, SpeciesList
 from monitor.tracker import Rules, Thresholds, Tracker
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Recogniser:
-    """A model, its rules and its filter."""
+    """A model, its rules and its filter. Thresholds and filter may change while chains of it run, from any thread."""
 
     classifier: Classifier
     rules: Rules
@@ -34,7 +35,7 @@ class Recogniser:
 
     def __post_init__(self) -> None:
         """Begin with the thresholds of the rules."""
-        object.__setattr__(self, "thresholds", Thresholds(self.rules.thresholds))
+        self.thresholds = Thresholds(self.rules.thresholds)
 
     @property
     def name(self) -> str:
@@ -52,11 +53,14 @@ class Recogniser:
         Two models may find the same label at the same sample: the model's name is part of what a detection's id is
         made from.
         """
-        species = self.species
-        allowed = None if species is None else lambda window: species.at(clock.at(window.start_sample))
         stream_and_model = uuid.uuid5(stream_id, self.name)
         tracker = Tracker(self.classifier.contract.labels, self.rules, stream_and_model, self.thresholds)
-        return Chain(self.classifier, tracker, self.step, sinks, allowed)
+        return Chain(self.classifier, tracker, self.step, sinks, lambda window: self._allowed(window, clock))
+
+    def adopt(self, other: "Recogniser") -> None:
+        """Take over thresholds and filter from another of the same model, at once; what was ordered stays so."""
+        self.thresholds.configure(other.rules.thresholds)
+        self.species = other.species
 
     def set_threshold(self, species: str, threshold: float | None) -> bool:
         """Report a species from another threshold on, at once; None: from the configured one.
@@ -66,6 +70,10 @@ class Recogniser:
         indices = Names(self.classifier.contract.labels).indices(species)
         self.thresholds.change(indices, threshold)
         return bool(indices)
+
+    def _allowed(self, window: Window, clock: Clock) -> Mask | None:
+        species = self.species
+        return None if species is None else species.at(clock.at(window.start_sample))
 
     def said(self, week: int | None) -> str | None:
         """What its filter comes to, for the log; None where it has none."""

@@ -55,12 +55,23 @@ class Thresholds:
 
     def __init__(self, configured: Sequence[float]) -> None:
         self._configured = np.array(configured)
+        self._ordered = np.full(len(configured), np.nan)
+        """NaN: nobody did"""
         self.values = self._configured.copy()
         """(n_labels,), as they are now"""
 
     def change(self, indices: Sequence[int], threshold: float | None) -> None:
         """Give labels another threshold; None: the one that is configured."""
-        self.values[list(indices)] = self._configured[list(indices)] if threshold is None else threshold
+        self._ordered[list(indices)] = np.nan if threshold is None else threshold
+        self._settle()
+
+    def configure(self, configured: Sequence[float]) -> None:
+        """Configure others; what was changed stays changed."""
+        self._configured = np.array(configured)
+        self._settle()
+
+    def _settle(self) -> None:
+        self.values[:] = np.where(np.isnan(self._ordered), self._configured, self._ordered)
 
 
 @dataclass(slots=True)

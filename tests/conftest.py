@@ -6,6 +6,7 @@ can be absent; then the report says so.
 
 import ctypes.util
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ import pytest
 from rigs import ROOT, Broker, SoundServer, Subscriber, Supervisor, short_folder
 
 DATA = Path(os.environ.get("DAWNCHORUS_DATA") or ROOT.parent / "shared" / "data")
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as a shell in the background has it: our commands would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 collect_ignore = [] if os.environ.get("DAWNCHORUS_HOMEASSISTANT") else ["test_homeassistant_itself.py"]
 """Home Assistant itself takes 320 MB and minutes to install: `make test-homeassistant`"""
 NO_DATA = f"no real recordings in {DATA}: set DAWNCHORUS_DATA to the folder that holds birds/ and negatives/"

@@ -14,6 +14,7 @@ import soundfile
 from command import COMMAND, Result, dawnchorus, run, sentence
 from synthetic import LENGTH_S, RATE, SONG_S, great_tit, read_table, write_table
 
+from monitor.batch.journal import NAME as JOURNAL
 from monitor.classifier import Classifier
 from monitor.records import Samples
 from monitor.sinks.tables import COLUMNS
@@ -139,7 +140,7 @@ def test_every_recording_is_accounted_for_and_the_call_says_that_some_failed(ana
     assert len(analysed.result.stderr.splitlines()) == len(BROKEN) + len(PARTLY)
     assert f"{len(names) - len(BROKEN)} of {len(names)} recordings" in analysed.result.stdout
     total = len(read_table(analysed.output / "detections.csv"))
-    assert f"{total} detections in {analysed.output / 'detections.csv'}" in analysed.result.stdout
+    assert f"{total} detections of 1 species in {analysed.output / 'detections.csv'}" in analysed.result.stdout
 
 
 def test_quiet_recordings_give_no_detections_but_were_heard(tmp_path: Path) -> None:
@@ -363,8 +364,9 @@ def test_the_same_recordings_give_the_same_bytes(night: Path, tmp_path: Path) ->
         assert (tmp_path / "once" / table).read_bytes() == (tmp_path / "twice" / table).read_bytes()
 
 
-def test_nothing_but_the_tables_is_left(analysed: Analysed) -> None:
-    assert sorted(path.name for path in analysed.output.iterdir()) == ["detections.csv", "scores.csv"]
+def test_nothing_but_the_tables_and_the_journal_is_left(analysed: Analysed) -> None:
+    names = sorted(path.name for path in analysed.output.iterdir())
+    assert names == [JOURNAL, "detections.csv", "effort.csv", "errors.csv", "scores.csv"]
 
 
 def _in_a_file(folder: Path) -> Path:
@@ -386,7 +388,8 @@ def _taken(folder: Path) -> Path:
 def test_a_place_that_cannot_be_written_is_one_sentence(place: Callable[[Path], Path], tmp_path: Path) -> None:
     song = write(tmp_path / "song.wav", great_tit())
     told = sentence(dawnchorus("analyze", song, "-o", place(tmp_path)), 1)
-    assert "detections.csv cannot be written" in told
+    assert (JOURNAL in told) != (place == _taken)
+    assert "cannot be written" in told
     assert list(tmp_path.rglob("*.partial")) == []
 
 
@@ -397,7 +400,7 @@ def test_a_disk_that_takes_no_more_keeps_the_old_table(tmp_path: Path) -> None:
     # No file of this process may grow, which is what a full disk feels like.
     words = ("sh", "-c", 'ulimit -f 0; exec "$0" "$@"', COMMAND, "analyze", song, "-o", tmp_path)
     told = sentence(run(*words), 1)
-    assert "detections.csv cannot be written" in told
+    assert f"{JOURNAL}: the journal of the analysis cannot be written" in told
     assert (tmp_path / "detections.csv").read_bytes() == before
     assert list(tmp_path.rglob("*.partial")) == []
 

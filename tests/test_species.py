@@ -1,6 +1,7 @@
 """Which of a model's labels may be reported: names, lists, a geo model, and two models on one recording."""
 
 import json
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ from hypothesis import strategies as st
 from standins import ROOK, TIT, tone, write_contract, write_geo, write_small
 from synthetic import great_tit, read_table
 
-from monitor.batch import Analysis, analyze
+from monitor.batch.alone import Alone
+from monitor.batch.analyze import Season
+from monitor.batch.found import Search
+from monitor.batch.journal import Journal
+from monitor.batch.sheets import Results
+from monitor.batch.terms import Terms
 from monitor.classifier import Classifier
 from monitor.clock import Instant, Quality
 from monitor.config.detection import Detecting
@@ -23,7 +29,6 @@ from monitor.config.species import Species
 from monitor.contract import Calibration, Label
 from monitor.errors import ConfigError, ModelError
 from monitor.recogniser import open_models, recognisers
-from monitor.sinks.tables import Format
 from monitor.species.filter import SpeciesFilter
 from monitor.species.occurrence import WEEKS, GeoModel, SpeciesList, week_of
 
@@ -224,11 +229,17 @@ def analysed(recording: Path, output: Path, *options: str | Path) -> tuple[list[
     return read_table(output / "detections.csv"), result
 
 
+def analysed_on(terms: Terms, recording: Path) -> Path:
+    """Write the tables of a recording beside it, without the command; what they say of the detections."""
+    analysis, results = terms.open(), Results(recording.parent, scores=terms.scores_floor is not None)
+    with closing(Journal(recording.parent, terms.signature(), fresh=True)) as journal:
+        Season(journal, Alone(analysis), results, analysis.band_hz).analyze(Search([recording]).find()[0])
+    return results.tables[0]
+
+
 def reported(recording: Path, models: list[str]) -> list[dict[str, str]]:
     """What models find in a recording, without the command."""
-    found = recognisers(open_models(models), Detecting(), Species(), Place())
-    analyze([recording], Analysis(found), recording.parent, Format.CSV)
-    return read_table(recording.parent / "detections.csv")
+    return read_table(analysed_on(Terms(tuple(models)), recording))
 
 
 def of_model(rows: list[dict[str, str]], name: str) -> list[dict[str, str]]:
@@ -265,9 +276,8 @@ def test_only_what_the_filter_lets_through_is_reported(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here.txt").write_text("Rook\n", encoding="utf-8")
     write_geo(tmp_path / "geo.onnx", {"Parus major": (0.0, 1.0), "Corvus frugilegus": (0.0, 30.0)})
-    models = open_models(str(write_small(tmp_path / "small.onnx")))
-    found = recognisers(models, Detecting(), Species(**species), Place(48, 11))
-    analyze([recording], Analysis(found, scores_floor=0.0), tmp_path, Format.CSV)
+    models = (str(write_small(tmp_path / "small.onnx")),)
+    analysed_on(Terms(models, species=Species(**species), place=Place(48, 11), scores_floor=0.0), recording)
     assert {row["common_name"] for row in read_table(tmp_path / "detections.csv")} == names
     assert {row["common_name"] for row in read_table(tmp_path / "scores.csv")} == names
 

@@ -16,13 +16,18 @@ from monitor.cli.command import app as command_app
 from monitor.cli.config import app as config_app
 from monitor.cli.demo import demo
 from monitor.cli.devices import devices
+from monitor.cli.diff import diff
 from monitor.cli.doctor import doctor
 from monitor.cli.effort import effort
+from monitor.cli.evaluate import evaluate
 from monitor.cli.messages import messages
 from monitor.cli.model import app as model_app
 from monitor.cli.options import EX_CONFIG, FAILED, err, out, plain
+from monitor.cli.report import report
 from monitor.cli.run import run
 from monitor.cli.service import app as service_app
+from monitor.cli.spectrogram import spectrogram
+from monitor.cli.upkeep import upkeep
 from monitor.cli.watch import watch
 from monitor.errors import ConfigError, MonitorError
 
@@ -33,7 +38,22 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Dawn Chorus listens to a place, recognises species and publishes detections over MQTT.",
 )
-for command in (run, analyze, demo, devices, doctor, effort, messages, collect, watch):
+for command in (
+    run,
+    analyze,
+    evaluate,
+    diff,
+    demo,
+    devices,
+    doctor,
+    effort,
+    messages,
+    collect,
+    watch,
+    upkeep,
+    spectrogram,
+    report,
+):
     app.command()(command)
 app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")

@@ -8,10 +8,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from monitor.cli.journal import formatter
 from monitor.config.reading import SYSTEM_FILE
 
 FAILED = 1
 EX_CONFIG = 78
+STDERR = 2
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -29,5 +31,7 @@ def plain(text: Any) -> str:  # noqa: ANN401
 
 
 def log(level: str) -> None:
-    """Log to the error stream, without times: journald adds them."""
-    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    """Log to the error stream."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter(STDERR))
+    logging.basicConfig(level=level.upper(), handlers=[handler])

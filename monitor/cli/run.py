@@ -1,12 +1,13 @@
 """`dawnchorus run`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from monitor.cli.options import FAILED, ConfigOption, log
 from monitor.config.reading import load
+from monitor.config.settings import Config
 from monitor.config.source import MicrophoneSource, NetworkSource, PipeSource, Source
 
 Given = Annotated[
@@ -26,14 +27,18 @@ def run(
     Examples: `dawnchorus run`, `dawnchorus run --config /etc/dawnchorus/config.yaml`, or
     `arecord -f S16_LE -r 48000 | dawnchorus run --source - --rate 48000`
     """
-    settings = load(config)
+    given: dict[str, Any] = {}
     if source is not None:
-        given = _source(source, rate, encoding, channels)
-        settings = msgspec.structs.replace(settings, source=given, sources=[])
+        given = {"source": _source(source, rate, encoding, channels), "sources": []}
+
+    def read() -> Config:
+        return msgspec.structs.replace(load(config), **given)
+
+    settings = read()
     log(settings.log)
     from monitor.service.serve import serve  # noqa: PLC0415
 
-    if serve(settings):
+    if serve(settings, read):
         raise typer.Exit(FAILED)
 
 

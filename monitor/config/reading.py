@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import reprlib
 import types
 import typing
 from pathlib import Path
@@ -48,7 +49,7 @@ def parse_as(text: str, struct: type[T]) -> T:
         raise ConfigError(msg) from None  # its own text quotes the line, which may hold a secret
     settings = {} if settings is None else settings
     if not isinstance(settings, dict):
-        msg = f"expected keys and values, got {settings!r}"
+        msg = f"expected keys and values, got {_shown(settings)}"
         raise ConfigError(msg)
     _check_keys(settings, struct, "")
     try:
@@ -95,6 +96,22 @@ def _meant_key(key: str, known: list[str]) -> str:
     return f"did you mean {difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]!r}?"
 
 
+class _Brief(reprlib.Repr):
+    """Shows the beginning of what is long or nested: a few aliases of YAML stand for a billion values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxstring, self.maxother = 2, 12, 400, 400
+
+    def repr_int(self, x: int, level: int) -> str:
+        del level
+        return repr(x) if abs(x) < 1 << 128 else "a number of very many digits"
+
+
+def _shown(value: object) -> str:
+    return _Brief().repr(value)
+
+
 def _misread(error: Exception) -> str:
     """What YAML says, and where, in one line."""
     problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
@@ -114,10 +131,11 @@ def _meant(structs: list[type[msgspec.Struct]], value: dict[Any, Any], where: st
         return structs[0]
     tag_field = structs[0].__struct_config__.tag_field
     tags = {str(s.__struct_config__.tag): s for s in structs}
-    tag = str(value.get(tag_field))
-    if tag not in tags:
-        near = difflib.get_close_matches(tag, tags, n=1, cutoff=0.0)[0]
-        msg = f"{where}.{tag_field} is {value.get(tag_field)!r}: expected {' or '.join(tags)}; did you mean {near!r}?"
+    tag = value.get(tag_field)
+    if not isinstance(tag, str) or tag not in tags:
+        found = _shown(tag)
+        near = difflib.get_close_matches(found.strip("'"), tags, n=1, cutoff=0.0)[0]
+        msg = f"{where}.{tag_field} is {found}: expected {' or '.join(tags)}; did you mean {near!r}?"
         raise ConfigError(msg)
     return tags[tag]
 
@@ -136,4 +154,4 @@ def _explained(message: str, settings: dict[str, Any], whole: type[msgspec.Struc
         struct = _meant(structs, value, place) if structs and isinstance(value, dict) else None
         if typing.get_origin(hint) is Literal:
             allowed = f", expected one of {', '.join(typing.get_args(hint))}"
-    return f"{place or 'top level'}: {problem}{allowed}, got {value!r}"
+    return f"{place or 'top level'}: {problem}{allowed}, got {_shown(value)}"

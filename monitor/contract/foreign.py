@@ -109,7 +109,7 @@ def parse_terms(text: str, kind: type[T]) -> T:
         found = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         found = None  # which parse_as tells in a sentence
-    if isinstance(found, dict) and "version" in found:
+    if isinstance(found, dict) and isinstance(found.get("version"), int):  # anything else is no version at all
         check_version(found["version"])
     try:
         return parse_as(text, kind)

@@ -7,7 +7,7 @@ plan        a configuration -> when to listen
 stage       the stage that audio passes through
 """
 
-from monitor.schedule.plan import Schedule
+from monitor.schedule.plan import Revisable, Schedule
 from monitor.schedule.stage import scheduled
 
-__all__ = ["Schedule", "scheduled"]
+__all__ = ["Revisable", "Schedule", "scheduled"]

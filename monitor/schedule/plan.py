@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Protocol
 
 from monitor.config.place import Place
 from monitor.config.schedule import Scheduling
 from monitor.errors import ConfigError
 from monitor.schedule.sun import solar_day
 
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(hours=18)
 """a window between the clock and the sun: a longer one comes of ends that have changed places"""
@@ -48,6 +49,28 @@ class Listening:
     until: datetime | None
 
 
+class Plan(Protocol):
+    """Says when to listen."""
+
+    def at(self, utc: datetime) -> Listening:
+        """Whether to listen at a time, and until when at least that stays so."""
+
+
+class Revisable:
+    """A plan that another may take the place of at any moment, from any thread.
+
+    What it says holds for a minute at most, so that the other one is asked soon.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def at(self, utc: datetime) -> Listening:
+        """Whether to listen at a time, and until when at least that stays so."""
+        said, soon = self.plan.at(utc), utc + MINUTE
+        return Listening(said.wanted, soon if said.until is None else min(said.until, soon))
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """When the station listens.
@@ -80,11 +103,6 @@ class Schedule:
         if settings.on_s is not None and settings.off_s is not None:
             duty = timedelta(seconds=settings.on_s), timedelta(seconds=settings.off_s)
         return Schedule(windows, duty, zone, place.latitude or 0.0, place.longitude or 0.0)
-
-    @property
-    def always(self) -> bool:
-        """Whether there is nothing to decide."""
-        return not self.windows and self.duty is None
 
     def at(self, utc: datetime) -> Listening:
         """Whether to listen at a time, and until when at least that stays so."""

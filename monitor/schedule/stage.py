@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.clock import Clock, Quality
 from monitor.records import Block, Cause, Gap
-from monitor.schedule.plan import Listening, Schedule
+from monitor.schedule.plan import Listening, Plan
 
 SECOND = timedelta(seconds=1)
 LAST = datetime.max.replace(tzinfo=UTC)
 
 
-def scheduled(audio: Iterable[Block | Gap], clock: Clock, schedule: Schedule) -> Iterator[Block | Gap]:
+def scheduled(audio: Iterable[Block | Gap], clock: Clock, schedule: Plan) -> Iterator[Block | Gap]:
     """Turn what is outside the schedule into gaps, cut at the sample where the schedule says so.
 
     `clock` counts at the rate of the audio. The microphone stays open, so nothing clicks. While nobody vouches for the
@@ -30,7 +30,7 @@ def scheduled(audio: Iterable[Block | Gap], clock: Clock, schedule: Schedule) ->
 class _Gate:
     """Remembers what the schedule said last and until when, for a clock that is adjusted a little must not flicker."""
 
-    def __init__(self, clock: Clock, schedule: Schedule) -> None:
+    def __init__(self, clock: Clock, schedule: Plan) -> None:
         self._clock, self._schedule = clock, schedule
         self._since: datetime | None = None
         self._said = Listening(wanted=True, until=None)

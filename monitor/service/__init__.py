@@ -11,6 +11,7 @@ watchdog         what systemd is told of it; systemd says it
 vitals, today    what the broker is told of it, once a minute
 live             the scores of each window, for who asks for them
 correspondence   Home Assistant, and who commands
+reload           a configuration that has changed
 timekeeping      what time it is
 noise_watch      whether a microphone has become deaf
 """

@@ -28,7 +28,7 @@ from monitor.errors import MonitorError, RecordingError
 from monitor.messages import HealthMessage, StatusMessage
 from monitor.privacy import Silero, VoiceGate
 from monitor.recogniser import Recogniser
-from monitor.schedule import Schedule, scheduled
+from monitor.schedule import Revisable, Schedule, scheduled
 from monitor.service.correspondence import Correspondence, Means
 from monitor.service.heartbeat import Heartbeat
 from monitor.service.live import LiveScores
@@ -59,7 +59,7 @@ class Session:
     def __init__(self, config: Config, recognisers: Sequence[Recogniser], stop: threading.Event) -> None:
         self.config, self.recognisers, self.stop = config, recognisers, stop
         zone = read_zone(config.place.timezone)
-        self.schedule = Schedule.of(config.schedule, config.place, zone)
+        self.schedule = Revisable(Schedule.of(config.schedule, config.place, zone))
         self.failures = 0
         self.monotonic = time.monotonic
         self.rows: list[Progress] = []
@@ -76,7 +76,7 @@ class Session:
         self.publisher = self._publisher = Publisher(config.mqtt, station, self.store.path, correspondents, repack)
         self._correspondence.start()
         self._outbox = Outbox(self.store.path)
-        self._clips = _clip_writer(config)
+        self.clips = _clip_writer(config)
         boot = boot_id()
         self.clock = StationClock(boot, self.store.reference(boot), unsynchronised_quality())
         self.today = Today(zone, lambda: self.clock.at(self.monotonic()).utc, partial(count_detections, folder))
@@ -107,8 +107,7 @@ class Session:
             chains.append(replace(chain, lasting=lasting))
         progress.begin(name, Listening(stream, minutes, chains))
         audio = timed(until_broken(stream.blocks, self.broken), stream.sample_rate, timeline)
-        if not self.schedule.always:
-            audio = scheduled(audio, source_clock, self.schedule)
+        audio = scheduled(audio, source_clock, self.schedule)
         pipeline.run(minutes.watched(audio), stream.sample_rate, chains)
 
     def _sinks(
@@ -119,7 +118,7 @@ class Session:
         kept = StoreSink(self.store, origin, minutes, Lifecycle(clock.sample_rate, muted) if mqtt.lifecycle else None)
         lasting: list[pipeline.Lasting] = [kept.lasting] if mqtt.lifecycle else []
         # clips first: of what is withheld at the end of a stream its last account must know
-        sinks: list[pipeline.Sink] = [ClipSink(self._clips, clock, kept.withheld)] if self._clips else []
+        sinks: list[pipeline.Sink] = [ClipSink(self.clips, clock, kept.withheld)] if self.clips else []
         sinks += [kept, Heartbeat(progress, self.today, clock)]
         if mqtt.live is not None:
             labels = recogniser.classifier.contract.labels

@@ -35,7 +35,8 @@ class Watchdog:
         """`stirred` is set when there is something to tell; a row that has not advanced for `patience_s` hangs."""
         self._rows, self._stirred, self._patience_s, self._monotonic = rows, stirred, patience_s, monotonic
         self._began = monotonic()
-        self._ready = False
+        self.ready = False
+        """whether systemd was told so"""
         self._hanging: list[str] = []
         asked_s = watchdog_s()
         self._tick_s = TICK_S if asked_s is None else min(TICK_S, asked_s / 3)
@@ -58,8 +59,8 @@ class Watchdog:
     def look(self) -> None:
         """Tell how all rows fare."""
         words = []
-        if not self._ready and self._settled():
-            self._ready = True
+        if not self.ready and self._settled():
+            self.ready = True
             words.append("READY=1")
         hanging = [row.name or "a source" for row in self._rows if row.late(self._patience_s)]
         if not hanging:

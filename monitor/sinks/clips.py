@@ -99,6 +99,11 @@ class ClipWriter:
         except queue.Full:
             self._drop("judging and writing them cannot keep up")
 
+    def revise(self, settings: Clips) -> None:
+        """Keep other clips from now on. StoreError where their folder cannot be written."""
+        _check(Path(settings.directory))
+        self.settings = settings
+
     def flush(self, patience_s: float) -> bool:
         """Wait until all clips are decided upon; False where that takes longer than `patience_s`."""
         with self._clips.all_tasks_done:

@@ -8,7 +8,11 @@ continuity    whether its samples are late, missing or too many, by the monotoni
 tape          where they belong in the endless stream
 ring          what waits between that thread and the analysis
 hearing       channel, gain, high_pass, and the symptoms of a microphone that is there and ails
-recordings    files, and names: when they began
+recordings    files, or files that continue each other, as streams: read second
+finding       which files there are
+headers       what a file says of itself: by its name (names), its metadata, and what decodes it (decoding, ffmpeg)
+joining       files that continue each other
+deployments   a table of the user's: where they were made
 """
 
 import threading
@@ -19,6 +23,7 @@ from uuid import UUID
 
 from monitor.clock import Quality
 from monitor.errors import MonitorError
+from monitor.recorded import Recorded
 from monitor.records import Block, Gap
 
 
@@ -56,6 +61,8 @@ class Stream:
     """how much of what may wait for its analysis waits now, in [0, 1]; a file waits itself"""
     condition: Callable[[], Condition] = Condition
     """how it fares; may be asked from any thread"""
+    recorded: Recorded | None = None
+    """what is known of a file, or of files that are one recording; None for a live source"""
 
 
 def until_broken(blocks: Iterator[Block | Gap], report: Callable[[MonitorError], None]) -> Iterator[Block | Gap]:

@@ -1,54 +1,45 @@
-"""Recordings as a source: whatever libsndfile decodes, read in blocks, so length costs no memory."""
+"""Recordings as a source: a file, or files that continue each other, read in blocks, so length costs no memory."""
 
 import logging
-import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-
-import numpy as np
-import soundfile
+from typing import Literal
 
 from monitor.clock import Quality
 from monitor.errors import RecordingError
+from monitor.recorded import Part, Recorded
 from monitor.records import Block, Gap
 from monitor.sources import Stream
-from monitor.sources.names import start_time
+from monitor.sources.decoding import Sound, blocks, open_sound
+from monitor.sources.deployments import Deployments
+from monitor.sources.finding import SUFFIXES, find_recordings
+from monitor.sources.headers import Header, described, read_header
+from monitor.sources.joining import joined, parts
+
+__all__ = ["BLOCK_S", "SUFFIXES", "Reading", "find_recordings", "open_recording", "open_recordings", "paced"]
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".rf64", ".caf", ".au"})
-"""What a folder is searched for; a file that is named is opened whatever its suffix."""
-
-RATES_HZ = (4_000, 768_000)
 BLOCK_S = 5.0
 
-_RIFF_HEADER = 8
-_UNFINISHED = (0, 0xFFFFFFFF)
-"""RIFF sizes of a recorder that lost power before it could write the length"""
+Report = Callable[[RecordingError], None]
 
 
-def find_recordings(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and the audio files below the folders named, in a stable order.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How recordings are read."""
 
-    Raises RecordingError for a path that does not exist, or a folder that holds no recording.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            if not inside:
-                msg = f"{path}: no recordings in this folder; looked for {', '.join(sorted(SUFFIXES))}"
-                raise RecordingError(msg)
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            msg = f"{path}: no such file or folder"
-            raise RecordingError(msg)
-    return list(dict.fromkeys(found))
+    zone: tzinfo | None = None
+    """what times in names and metadata mean that do not say"""
+    channels: int | Literal["mix", "each"] = "mix"
+    """all averaged, or one of them, from 1, or each as a recording of its own"""
+    deployments: Deployments | None = None
+    """where recordings were made, and when"""
+    block_s: float = BLOCK_S
 
 
 def open_recording(path: Path, zone: tzinfo | None = None, block_s: float = BLOCK_S) -> Stream:
@@ -58,29 +49,31 @@ def open_recording(path: Path, zone: tzinfo | None = None, block_s: float = BLOC
     naming the file, where it is no audio, is empty or has an absurd rate; the blocks raise it where decoding
     breaks off or samples are not numbers.
     """
+    (stream,) = open_recordings([path], Reading(zone=zone, block_s=block_s))
+    return stream
+
+
+def open_recordings(paths: Sequence[Path], reading: Reading, report: Report = lambda _error: None) -> list[Stream]:
+    """Open a file, or files that continue each other, as `continuing` found them: a stream, or one for each channel.
+
+    Of several, one that is damaged is reported, and a gap. Raises RecordingError where none can be read, or a channel
+    is asked for that there is not.
+    """
+    opened: list[Sound] = []
     try:
-        path.open("rb").close()  # says why it cannot be opened; libsndfile only says "System error"
-        file = _Forward(os.fsencode(path))  # a name need not be UTF-8
-    except (soundfile.LibsndfileError, OSError) as error:
-        msg = f"{path}: cannot be read as audio: {_reason(error)}"
-        raise RecordingError(msg) from error
-    rate, lowest, highest = file.samplerate, *RATES_HZ
-    if file.frames == 0 or not lowest <= rate <= highest:
-        file.close()
-        msg = f"{path}: holds no audio according to its header"
-        if not lowest <= rate <= highest:
-            msg = f"{path}: sample rate of {rate} Hz: {lowest} to {highest} Hz expected"
-        raise RecordingError(msg)
-    _warn_if_cut_short(path)
-    start = start_time(path.name, file.comment, zone)
-    return Stream(
-        id=uuid.uuid5(uuid.NAMESPACE_URL, path.resolve().as_uri()),
-        name=str(path),
-        sample_rate=rate,
-        start=start,
-        quality=Quality.UNKNOWN if start is None else Quality.RECORDER,
-        blocks=_blocks(file, path, max(1, round(block_s * rate))),
-    )
+        if len(paths) == 1:
+            opened.append(open_sound(paths[0]))
+            headers = [described(paths[0], opened[0], reading.zone)]
+        else:
+            headers = _readable(paths, reading.zone, report)
+        for header in headers:
+            for remark in header.remarks:
+                logger.warning("%s: %s", header.path, remark)
+        return [_stream(headers, reading, channel, opened, report) for channel in _channels(headers[0], reading)]
+    except RecordingError:
+        for sound in opened:
+            sound.close()
+        raise
 
 
 def paced(
@@ -99,50 +92,80 @@ def paced(
         yield block
 
 
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """Reads from front to back: SoundFile seeks after each read, where an MP3 decoder starts afresh and others fail."""
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _blocks(file: soundfile.SoundFile, path: Path, size: int) -> Iterator[Block]:
-    position = 0
-    with file:
-        while True:
-            try:
-                samples = file.read(size, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                msg = f"{path}: decoding broke off after {position / file.samplerate:.1f} s: {_reason(error)}"
-                raise RecordingError(msg) from error
-            if len(samples) == 0:
-                break
-            mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-            if not np.isfinite(mono).all():
-                numbers = int(np.flatnonzero(~np.isfinite(mono))[0])
-                first = position + numbers
-                if numbers:
-                    yield Block(position, mono[:numbers])
-                msg = f"{path}: holds samples that are not numbers, the first at {first / file.samplerate:.3f} s"
-                raise RecordingError(msg)
-            yield Block(position, mono)
-            position += len(mono)
-        if position < file.frames and file.frames < 2**62:
-            msg = f"{path}: decoding broke off after {position} of {file.frames} samples"
-            raise RecordingError(msg)
+def _readable(paths: Sequence[Path], zone: tzinfo | None, report: Report) -> list[Header]:
+    """Those that can be opened and are like the first; the others are reported. RecordingError where there is none."""
+    headers: list[Header] = []
+    last = RecordingError("no recording")
+    for path in paths:
+        try:
+            header = read_header(path, zone)
+            _check_like(headers, header)
+            headers.append(header)
+        except RecordingError as error:
+            last = error
+            report(error)
+    if not headers:
+        raise last
+    return headers
 
 
-def _warn_if_cut_short(path: Path) -> None:
-    """A WAV whose header promises more than there is: what is there is analysed, but not in silence."""
-    with path.open("rb") as file:
-        header = file.read(_RIFF_HEADER)
-    promised = int.from_bytes(header[4:], "little")
-    present = path.stat().st_size - _RIFF_HEADER
-    if header[:4] == b"RIFF" and (promised in _UNFINISHED or promised > present + 1):
-        logger.warning("%s: cut short: its header promises %d bytes, %d are there", path, promised, present)
+def _check_like(headers: Sequence[Header], header: Header) -> None:
+    """RecordingError for a file that changed since it was found to continue the others."""
+    form, first = ((one.sample_rate, one.channels) for one in (header, headers[0] if headers else header))
+    if form != first:
+        msg = f"{header.path}: {form[0]} Hz and {form[1]} channels: {first[0]} Hz and {first[1]} expected, as before it"
+        raise RecordingError(msg)
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, soundfile.LibsndfileError):
-        return str(error.error_string).rstrip(".")
-    return str(getattr(error, "strerror", None) or error)
+def _channels(header: Header, reading: Reading) -> list[int | None]:
+    """Which of its channels become a stream each."""
+    if reading.channels == "each":
+        return [None] if header.channels == 1 else list(range(1, header.channels + 1))
+    if reading.channels == "mix":
+        return [None]
+    if reading.channels > header.channels:
+        msg = f"{header.path}: channel {reading.channels} is asked for, and there are {header.channels}"
+        raise RecordingError(msg)
+    return [reading.channels]
+
+
+def _stream(
+    headers: Sequence[Header], reading: Reading, channel: int | None, opened: list[Sound], report: Report
+) -> Stream:
+    """The first that needs it takes what is open already."""
+    first, found = headers[0], parts(headers)
+    recorded = _recorded(first, found, channel, reading.deployments)
+
+    def part_blocks(index: int) -> Iterator[Block]:
+        path = headers[index].path
+        sound = opened.pop() if opened else open_sound(path)
+        return blocks(sound, path, reading.block_s, channel)
+
+    uri = first.path.resolve().as_uri()
+    return Stream(
+        id=uuid.uuid5(uuid.NAMESPACE_URL, uri if channel is None else f"{uri}#{channel}"),
+        name=str(first.path),
+        sample_rate=first.sample_rate,
+        start=first.start,
+        quality=Quality.UNKNOWN if first.start is None else Quality.RECORDER,
+        blocks=joined(found, part_blocks, report) if len(found) > 1 else _alone(part_blocks),
+        recorded=recorded,
+    )
+
+
+def _alone(part_blocks: Callable[[int], Iterator[Block]]) -> Iterator[Block]:
+    """A file by itself, opened again where another channel has used up what was open."""
+    yield from part_blocks(0)
+
+
+def _recorded(first: Header, found: Sequence[Part], channel: int | None, deployments: Deployments | None) -> Recorded:
+    deployment = None if deployments is None else deployments.at(first.path, first.start)
+    return Recorded(
+        sample_rate=first.sample_rate,
+        parts=found,
+        channel=channel,
+        position=first.position if deployment is None else deployment.position,
+        site="" if deployment is None else deployment.site,
+        recorder=first.recorder,
+        local_start=first.local_start,
+    )

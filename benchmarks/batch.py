@@ -1,0 +1,139 @@
+"""`dawnchorus analyze`: what a file, a second process and a step of one second cost, as ratios.
+
+Each figure is the median of rounds in which both sides run in turn, or side by side where that is the question: the
+machine may be busy with something else.
+"""
+
+import cProfile
+import pstats
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from monitor.batch.alone import Alone
+from monitor.batch.analyze import Season
+from monitor.batch.found import Search
+from monitor.batch.journal import Journal
+from monitor.batch.sheets import Results
+from monitor.batch.terms import Terms
+from monitor.config.detection import Detecting
+from monitor.soundscape import soundscape
+
+RATE = 48_000
+FILES = 10_000
+ROUNDS = 3
+MANY_S = 480
+PROFILED = (("analysis.py", "outcome"), ("runtime.py", "run"), ("basic.py", "r2c"))
+"""the whole, inference and the FFT, as the profiler names them"""
+
+
+def piece(seconds: float) -> npt.NDArray[np.int16]:
+    """So much of the soundscape as 16-bit samples, again and again."""
+    once = np.round(soundscape(RATE) * 32767).astype(np.int16)
+    return np.resize(once, round(seconds * RATE))
+
+
+def write(path: Path, seconds: float) -> Path:
+    """A 48 kHz 16-bit WAV."""
+    soundfile.write(path, piece(seconds), RATE, subtype="PCM_16")
+    return path
+
+
+def analyzed_s(source: Path, output: Path, step_s: float) -> float:
+    """Processor seconds of an analysis in this process, without opening the model."""
+    terms = Terms(detecting=Detecting(step_s))
+    analysis = terms.open()
+    begin = time.process_time()
+    with closing(Journal(output, terms.signature(), fresh=True)) as journal:
+        Season(journal, Alone(analysis), Results(output), analysis.band_hz).analyze(Search([source]).find()[0])
+    return time.process_time() - begin
+
+
+def files_cost(folder: Path) -> None:
+    """Many short files against one that is as long as all of them."""
+    window_s = Terms().open().recognisers[0].classifier.contract.window_s
+    short = folder / "short"
+    short.mkdir()
+    sound = write(folder / "one.wav", window_s).read_bytes()
+    for number in range(FILES):
+        (short / f"{number:05d}.wav").write_bytes(sound)
+    whole = write(folder / "whole.wav", window_s * FILES / 10)
+    apart_s = analyzed_s(short, folder / "out", window_s)
+    together_s = statistics.median(analyzed_s(whole, folder / "out", window_s) for _ in range(ROUNDS)) * 10
+    cost_ms = 1000 * (apart_s - together_s) / FILES
+    print(
+        f"{FILES} files of {window_s:g} s: {cost_ms:.2f} ms of processor each beyond the same audio in one", flush=True
+    )
+
+
+def profile(folder: Path) -> None:
+    """Where the time goes, and what a step of one second costs beside inference."""
+    recording = write(folder / "profile.wav", MANY_S)
+    window_s = Terms().open().recognisers[0].classifier.contract.window_s
+    beyond = {}
+    for step_s in (window_s, 1.0):
+        profiler = cProfile.Profile()
+        profiler.runcall(analyzed_s, recording, folder / "out", step_s)
+        spent = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+        total_s = {name: sum(v[3] for k, v in spent.items() if name == (Path(k[0]).name, k[2])) for name in PROFILED}
+        all_s, inference_s, fft_s = total_s.values()
+        beyond[step_s] = all_s - inference_s
+        print(
+            f"step {step_s:g} s: {inference_s / all_s:.0%} of the time in ONNX Runtime, {fft_s / all_s:.0%} in the FFT"
+        )
+    print(f"beyond inference a step of 1 s costs {beyond[1.0] / beyond[window_s]:.2f} times that of {window_s:g} s")
+
+
+def command(*words: object) -> "subprocess.Popen[bytes]":
+    """`analyze`, begun."""
+    return subprocess.Popen([sys.executable, "-m", "monitor", "analyze", *map(str, words)], stdout=subprocess.DEVNULL)
+
+
+def second_process(folder: Path) -> None:
+    """Two processes of one call against two calls of half the work side by side, and against one process."""
+    card = folder / "card"
+    for half in range(2):
+        (card / str(half)).mkdir(parents=True)
+        for number in range(8):
+            write(card / str(half) / f"{half}{number}.wav", MANY_S)
+    ratios, gains = [], []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        halves = [command(card / str(half), "-o", folder / f"half{half}", "--fresh") for half in range(2)]
+        for process in halves:
+            process.wait()
+        apart_s = time.perf_counter() - begin
+        begin = time.perf_counter()
+        command(card, "-o", folder / "two", "--fresh", "--jobs", 2).wait()
+        two_s = time.perf_counter() - begin
+        begin = time.perf_counter()
+        command(card, "-o", folder / "single", "--fresh").wait()
+        ratios.append(two_s / apart_s)
+        gains.append((time.perf_counter() - begin) / two_s)
+    print(
+        f"two processes: {statistics.median(gains):.2f} times as fast as one, {statistics.median(ratios):.2f} of the "
+        f"time of two calls side by side that share nothing; peak memory of a process "
+        f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000:.0f} MB"
+    )
+
+
+def main() -> None:
+    """Print a line for each question."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        profile(folder)
+        second_process(folder)
+        files_cost(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Detections for others: Darwin Core for GBIF, and observations beside the deployments of a package like Camtrap DP.
+
+Sources: https://dwc.tdwg.org/terms, https://camtrap-dp.tdwg.org. A machine has heard them and nobody has looked: both
+formats have fields that say so. What has no scientific name or no time is no occurrence. Rows are written as they are
+read, so that a million of them need no memory.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from monitor.report.season import Season
+from monitor.report.sheets import Row, write_rows
+from monitor.sinks.deployments import PACKAGE, PROFILE, Site, write_package
+from monitor.sinks.reading import LOST, Stretch
+from monitor.sinks.tables.whole import refusing
+
+OCCURRENCES, OBSERVATIONS = "occurrence.csv", "observations.csv"
+_NAMED = "FROM found WHERE scientific_name <> '' AND onset_utc IS NOT NULL ORDER BY sequence"
+_OCCURRENCE = (
+    *("occurrenceID", "basisOfRecord", "eventDate", "scientificName", "vernacularName", "occurrenceStatus"),
+    *("decimalLatitude", "decimalLongitude", "geodeticDatum", "locationID", "samplingProtocol", "recordedBy"),
+    *("identifiedBy", "identificationVerificationStatus", "identificationRemarks"),
+)
+_OBSERVATION = (
+    *("observationID", "deploymentID", "mediaID", "eventID", "eventStart", "eventEnd", "observationLevel"),
+    *("observationType", "scientificName", "count", "classificationMethod", "classifiedBy"),
+    *("classificationProbability", "observationComments"),
+)
+
+
+def write_occurrences(path: Path, connection: sqlite3.Connection, season: Season) -> None:
+    """Darwin Core occurrences, one a detection. StoreError where they cannot be written."""
+    write_rows(path, _occurrences(connection, season))
+
+
+def write_camtrap(folder: Path, connection: sqlite3.Connection, season: Season) -> bool:
+    """Deployments, effort and observations; False where nobody knows the place, which a deployment needs.
+
+    StoreError where they cannot be written.
+    """
+    if season.place is None:
+        return False
+    station = season.asked.station
+    site = Site(station, *season.place)
+    write_package(folder, site, _stretches(connection, ""), _stretches(connection, ", day, hour"), season.marks)
+    write_rows(folder / OBSERVATIONS, _observations(connection, station))
+    _add_observations(folder / PACKAGE)
+    return True
+
+
+def _occurrences(connection: sqlite3.Connection, season: Season) -> Iterator[Row]:
+    yield _OCCURRENCE
+    latitude, longitude = season.place or ("", "")
+    station = season.asked.station
+    datum = "EPSG:4326" if season.place else ""
+    where = (latitude, longitude, datum, station, "passive acoustic monitoring", station)
+    columns = "id, onset_utc, offset_utc, scientific_name, common_name, model, confidence"
+    for number, onset, offset, name, common_name, model, confidence in _read(connection, columns):
+        how = (f"Dawn Chorus, model {model}", "unverified", f"confidence {confidence:.4f}")
+        yield number, "MachineObservation", f"{onset}/{offset}", name, common_name, "present", *where, *how
+
+
+def _observations(connection: sqlite3.Connection, station: str) -> Iterator[Row]:
+    yield _OBSERVATION
+    columns = "id, recording, model, onset_utc, offset_utc, scientific_name, confidence"
+    for number, recording, model, onset, offset, name, confidence in _read(connection, columns):
+        deployment = f"{station}:{recording}:{model}"
+        event = (onset, offset, "event", "animal", name, "")
+        yield number, deployment, "", number, *event, "machine", f"Dawn Chorus-{model}", round(confidence, 4), ""
+
+
+def _read(connection: sqlite3.Connection, columns: str) -> sqlite3.Cursor:
+    return connection.execute(f"SELECT {columns} {_NAMED}")
+
+
+def _stretches(connection: sqlite3.Connection, by: str) -> list[Stretch]:
+    """Effort by source and model, or also `by` something."""
+    lost = " + ".join(f"sum(lost_{cause}_s)" for cause in LOST)
+    causes = ", ".join(f"sum(lost_{cause}_s)" for cause in LOST)
+    rows = connection.execute(
+        f"SELECT recording, model, min(start_utc), max(end_utc), group_concat(DISTINCT clock_quality), NULL, 0.0, "  # noqa: S608
+        f"sum(elapsed_s), sum(heard_s), {lost}, sum(paused_s), sum(withheld_s), {causes}, sum(clipped_s) "
+        f"FROM listened WHERE day IS NOT NULL GROUP BY recording, model{by}"
+    )
+    return [Stretch(*(*row[:4], _worst(row[4]), *row[5:], {})) for row in rows]
+
+
+def _worst(qualities: str) -> str:
+    worst_first = ("unknown", "unsynced", "recorder", "rtc", "ntp", "gps")
+    return min(qualities.split(","), key=worst_first.index)
+
+
+def _add_observations(package: Path) -> None:
+    """Name the table in the description of the package."""
+    with refusing(package):
+        described = json.loads(package.read_text(encoding="utf-8"))
+        schema = f"{PROFILE}observations-table-schema.json"
+        described["resources"].append(
+            {"name": "observations", "path": OBSERVATIONS, "profile": "tabular-data-resource", "schema": schema}
+        )
+        package.write_text(json.dumps(described, indent=2, ensure_ascii=False), encoding="utf-8")
