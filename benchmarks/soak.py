@@ -369,7 +369,7 @@ def verdict(there: Field, ledger: Ledger, last: int, notes: Path) -> None:
     print(f"faults: {', '.join(f'{count} x {name}' for name, count in sorted(there.faults.items())) or 'none'}")
     print(
         f"{ledger.total / HOUR_MINUTES:.1f} hours in the ledger, {ledger.hours} of them whole, "
-        f"{cut} cut short by a kill, {len(ledger.faults)} with a hole"
+        f"{cut} cut short, {len(ledger.faults)} with a hole"
     )
     print(f"{last} messages, {len(missing)} missing, {arrived.total() - len(arrived)} came twice")
     for fault in [*ledger.faults[:3], *map(str, missing[:10])]:

@@ -97,10 +97,13 @@ class _Columns:
 
     def _transform(self, frames: Samples, centres: npt.NDArray[np.int64]) -> None:
         inside = (centres >= 0) & (centres < self._length)
+        if not inside.any():
+            return
         columns = centres[inside] * len(self._counts) // self._length
         power = np.square(np.abs(scipy.fft.rfft(frames[inside] * self._taper, axis=1)))
-        np.add.at(self._sums, columns, power)
-        np.add.at(self._counts, columns, 1)
+        firsts = np.flatnonzero(np.diff(columns, prepend=-1))
+        self._sums[columns[firsts]] += np.add.reduceat(power, firsts, axis=0)
+        self._counts[columns[firsts]] += np.diff(firsts, append=len(columns))
 
 
 def _unbroken(audio: Iterable[Block | Gap], stretch: Stretch, size: int) -> Iterator[tuple[int, Samples]]:
