@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 from paho.mqtt.client import Client, MQTTMessageInfo, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
+from sample import detection
 
 from monitor.config.mqtt import Mqtt
 from monitor.delivery.publisher import Publisher, Station
@@ -32,25 +33,9 @@ SETTLED_AFTER = 0.1
 """of the messages: from then on memory must not grow"""
 
 
-def detection(sequence: int) -> DetectionMessage:
-    """One of the usual size."""
-    return DetectionMessage(
-        id=f"6ba7b810-9dad-11d1-80b4-{sequence:012d}",
-        station="valley",
-        sequence=sequence,
-        recording="canopy",
-        onset_utc="2026-05-01T12:00:00.000Z",
-        offset_utc="2026-05-01T12:00:03.000Z",
-        clock_quality="ntp",
-        clock_error_s=0.02,
-        onset_s=float(sequence),
-        offset_s=sequence + 3.0,
-        label="parus_major",
-        scientific_name="Parus major",
-        common_name="Great Tit",
-        confidence=0.8765,
-        model="starter",
-    )
+def numbered(sequence: int) -> DetectionMessage:
+    """A detection whose id says which it is."""
+    return detection(f"6ba7b810-9dad-11d1-80b4-{sequence:012d}", sequence)
 
 
 def fill(folder: Path, count: int) -> int:
@@ -60,7 +45,7 @@ def fill(folder: Path, count: int) -> int:
     cursor = connection.cursor()
     cursor.execute("BEGIN")
     for _ in range(count):
-        enqueue(cursor, built(cursor, detection))
+        enqueue(cursor, built(cursor, numbered))
     size = cursor.execute("SELECT bytes / rows FROM outbox_totals").fetchone()[0]
     cursor.execute("COMMIT")
     connection.close()

@@ -24,6 +24,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sample import detection
+
 from monitor.messages import DetectionMessage
 from monitor.sinks import rows
 from monitor.sinks.database import FILE, connect
@@ -62,23 +64,7 @@ CANDIDATES = [
 
 def build(sequence: int) -> DetectionMessage:
     """A detection with an id as random as real ones."""
-    return DetectionMessage(
-        id=str(uuid.uuid4()),
-        station="valley",
-        sequence=sequence,
-        recording="canopy",
-        onset_utc="2026-05-01T12:00:00.000Z",
-        offset_utc="2026-05-01T12:00:03.000Z",
-        clock_quality="ntp",
-        clock_error_s=0.02,
-        onset_s=float(sequence),
-        offset_s=sequence + 3.0,
-        label="parus_major",
-        scientific_name="Parus major",
-        common_name="Great Tit",
-        confidence=0.8765,
-        model="starter",
-    )
+    return detection(str(uuid.uuid4()), sequence)
 
 
 MOMENTS = rows.Moments("0d6a3f8e-2f0c-4c0e-9a0b-4c0e9a0b0d6a", 1000.0, 1003.0)

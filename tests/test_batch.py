@@ -17,6 +17,7 @@ from synthetic import LENGTH_S, RATE, SONG_S, great_tit, read_table, write_table
 from monitor.batch.journal import NAME as JOURNAL
 from monitor.classifier import Classifier
 from monitor.records import Samples
+from monitor.sinks.reading import by_hour, read_minutes
 from monitor.sinks.tables import COLUMNS
 from training.corpus.layouts.own import TAXA
 
@@ -425,3 +426,15 @@ def test_real_recordings_are_named_right(real_recordings: Path, tmp_path: Path) 
     right = [path for path, name in chosen.items() if best[path][1] == name and detected[path, name]]
     assert len({chosen[path] for path in right}) == len(wanted), (best, chosen)
     assert len(right) >= len(chosen) - 1, (best, chosen)
+
+
+def test_a_store_holds_the_effort_as_a_stations_does(tmp_path: Path) -> None:
+    song = write(tmp_path / "20260501_041200.wav", np.concatenate([great_tit(), noise(70)]))
+    result = dawnchorus("analyze", song, "-o", tmp_path / "out", "-f", "sqlite", "--timezone", "UTC")
+    assert result.returncode == 0, result.stderr
+    minutes = read_minutes(tmp_path / "out")
+    assert [minute.start_utc for minute in minutes] == ["2026-05-01T04:12:00.000Z", "2026-05-01T04:13:00.000Z"]
+    assert sum(minute.heard for minute in minutes) / minutes[0].sample_rate == pytest.approx(LENGTH_S + 70, abs=0.001)
+    assert all(json.loads(minute.noise_dbfs) for minute in minutes)
+    (hour,) = by_hour(minutes)
+    assert hour.lost_s == 0

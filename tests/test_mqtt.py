@@ -3,12 +3,13 @@
 import logging
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -426,3 +427,20 @@ def test_a_broker_that_knows_only_the_old_protocol_receives_everything(
         until(lambda: subscriber.states() == ["online", "offline"], "both states")
     finally:
         subscriber.close()
+
+
+def test_an_outbox_that_cannot_be_read_from_the_start_is_tried_again_until_it_can(
+    broker: Broker, subscriber: Subscriber, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = filled(tmp_path / "store", 3)
+
+    def rename(old: str, new: str) -> None:
+        with closing(sqlite3.connect(store / FILE, timeout=10)) as connection:
+            connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    rename("outbox_totals", "away")
+    with publishing(store, at(broker.port)):
+        until(lambda: "outbox cannot be read or written" in caplog.text, "the trouble is told")
+        rename("away", "outbox_totals")
+        until(lambda: len(subscriber.records()) == 3, "all messages")
+    assert caplog.text.count("outbox cannot be read or written") == 1

@@ -1,20 +1,20 @@
 """One recording -> its outcome."""
 
-import sys
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from monitor import pipeline
 from monitor.batch.found import Failure
 from monitor.batch.outcome import Outcome, Packed
-from monitor.clock import SampleClock, rfc3339
-from monitor.effort import Ledger
+from monitor.clock import SampleClock, minute_after, rfc3339
+from monitor.effort import Minutes
 from monitor.errors import MonitorError, RecordingError
-from monitor.features import Floats
 from monitor.recogniser import Recogniser
-from monitor.records import Detection, Gap, Window
-from monitor.sinks.tables import DetectionRows, Heard, ScoreRows, Source
+from monitor.sinks.origin import Origin
+from monitor.sinks.tables import DetectionRows, EffortRows, Heard, ScoreRows, Source
 from monitor.sources import Stream, until_broken
 from monitor.sources.recordings import Reading, open_recordings
 
@@ -67,67 +67,66 @@ class _Channel:
 
     def __init__(self, analysis: Analysis, stream: Stream, scores: Packed) -> None:
         self.stream = stream
-        floor = analysis.scores_floor
-        self._ears = [_Ear(recogniser, stream, floor, scores) for recogniser in analysis.recognisers]
+        floor, clock = analysis.scores_floor, SampleClock(stream.sample_rate, stream.start, stream.quality)
+        self._minutes = Minutes(stream.sample_rate, partial(minute_after, clock))
+        self._ears = [_Ear(one, stream, self._minutes, floor, scores) for one in analysis.recognisers]
         self.source = self._ears[0].source
 
     @property
     def heard_s(self) -> float:
         """By every model."""
-        return min(ear.effort.heard_s for ear in self._ears)
+        return min(ear.heard_s for ear in self._ears)
 
     def hear(self, errors: list[MonitorError]) -> None:
         """Run the pipeline; add why not all was heard."""
-        blocks = until_broken(self.stream.blocks, errors.append)
-        pipeline.run(blocks, self.stream.sample_rate, [ear.chain for ear in self._ears])
+        audio = self._minutes.watched(until_broken(self.stream.blocks, errors.append))
+        pipeline.run(audio, self.stream.sample_rate, [ear.chain for ear in self._ears])
         errors += [error for ear in self._ears for error in ear.deaf()]
 
     def heard(self) -> Heard:
         """File by file."""
-        length_s = max(ear.effort.length_s for ear in self._ears)
-        return Heard.of(self.source.known, length_s, [row for ear in self._ears for row in ear.found.rows])
+        length_s = max(ear.length_s for ear in self._ears)
+        return Heard.of(
+            self.source.known,
+            length_s,
+            [row for ear in self._ears for row in ear.found.rows],
+            [minute for ear in self._ears for minute in ear.effort.minutes],
+            [hour for ear in self._ears for hour in ear.effort.hours],
+        )
 
 
 class _Ear:
     """What one model hears of one stream."""
 
-    def __init__(self, recogniser: Recogniser, stream: Stream, floor: float | None, scores: Packed) -> None:
+    def __init__(
+        self, recogniser: Recogniser, stream: Stream, minutes: Minutes, floor: float | None, scores: Packed
+    ) -> None:
+        """`minutes` are those of the stream, which its audio passes through."""
         clock = SampleClock(recogniser.sample_rate, stream.start, stream.quality)
         self.source = Source(stream.name, clock, 0.0, recogniser.name, stream.recorded)
         self._recogniser = recogniser
-        self.found, self.effort = DetectionRows(self.source), _EffortTotal(recogniser.sample_rate)
+        name = os.fsencode(stream.name).decode(errors="replace")  # a file name need not be UTF-8, what is kept must
+        origin = Origin(self.source.known.site or "", name, clock, recogniser.name)
+        self.found, self.effort = DetectionRows(self.source), EffortRows(origin, minutes, stream.id)
         sinks: list[pipeline.Sink] = [self.found, self.effort]
         if floor is not None:
             sinks.append(ScoreRows(self.source, recogniser.classifier.contract.labels, floor, scores))
         self.chain = recogniser.chain(stream.id, clock, sinks)
 
+    @property
+    def heard_s(self) -> float:
+        """What was heard."""
+        return sum(minute.heard for minute in self.effort.minutes) / self._recogniser.sample_rate
+
+    @property
+    def length_s(self) -> float:
+        """And what was not."""
+        return sum(minute.elapsed for minute in self.effort.minutes) / self._recogniser.sample_rate
+
     def deaf(self) -> list[RecordingError]:
         """Why it heard nothing, where it did not."""
-        length_s, contract = self.effort.length_s, self._recogniser.classifier.contract
-        if self.effort.heard_s > 0 or length_s == 0:
+        length_s, contract = self.length_s, self._recogniser.classifier.contract
+        if self.heard_s > 0 or length_s == 0:
             return []
         told = f"{self.source.name}: {length_s:.2f} s are too short to judge for {contract.name}"
         return [RecordingError(f"{told}: at least {contract.window_s / 3:g} s expected")]
-
-
-class _EffortTotal:
-    """How much of one stream was heard."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self._ledger, self._sample_rate = Ledger(lambda _: sys.maxsize), sample_rate
-        self.heard_s = self.length_s = 0.0
-
-    def heard(self, window: Window, scores: Floats) -> None:
-        del scores
-        self._ledger.heard(window)
-
-    def lost(self, gap: Gap) -> None:
-        self._ledger.lost(gap)
-
-    def handle(self, detection: Detection) -> None:
-        """Nothing to do."""
-
-    def ended(self, end_sample: int) -> None:
-        for effort in self._ledger.ended(end_sample):
-            self.heard_s = effort.heard_samples / self._sample_rate
-            self.length_s = end_sample / self._sample_rate

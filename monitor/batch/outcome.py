@@ -7,9 +7,13 @@ millions for a day of audio, so that they are packed as they come and unpacked o
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+import msgspec
 
 from monitor.batch.found import Failure
+from monitor.messages import EffortMessage
+from monitor.sinks.rows import Minute
 from monitor.sinks.tables import COLUMNS, Heard, HeardFile, Row
 
 _READ_BYTES = 1 << 16
@@ -44,7 +48,7 @@ class Outcome:
     def text(self) -> str:
         """All but the scores, as one line."""
         failures = [(failure.path, failure.reason) for failure in self.failures]
-        heard = [[_file_cells(file) for file in one.files] for one in self.heard]
+        heard = [_heard_cells(one) for one in self.heard]
         return json.dumps([heard, failures, self.heard_s, self.start_utc, self.zoneless])
 
     @staticmethod
@@ -52,7 +56,7 @@ class Outcome:
         """What `text` wrote. ValueError or TypeError where it did not."""
         heard, failures, heard_s, start_utc, zoneless = json.loads(text)
         return Outcome(
-            tuple(Heard([_file(*cells) for cells in files]) for files in heard),
+            tuple(_heard(*cells) for cells in heard),
             tuple(Failure(*cells) for cells in failures),
             *(heard_s, start_utc, zoneless, scores),
         )
@@ -88,6 +92,19 @@ def unpack(packed: bytes) -> Iterator[Row]:
 
 def _cells(row: Row) -> list[object]:
     return [getattr(row, column) for column in COLUMNS]
+
+
+def _heard_cells(heard: Heard) -> list[object]:
+    hours = [msgspec.structs.asdict(hour) for hour in heard.hours]
+    return [[_file_cells(file) for file in heard.files], [astuple(minute) for minute in heard.minutes], hours]
+
+
+def _heard(files: list[list[object]], minutes: list[list[object]], hours: list[dict[str, object]]) -> Heard:
+    return Heard(
+        [_file(*cells) for cells in files],  # type: ignore[arg-type]
+        [Minute(*cells) for cells in minutes],  # type: ignore[arg-type]
+        [msgspec.convert(hour, EffortMessage) for hour in hours],
+    )
 
 
 def _file_cells(file: HeardFile) -> list[object]:

@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from monitor.doctor.spectrogram import drawn, spectrogram
 from monitor.levels import FULL_SCALE, dbfs
+from monitor.pictures.terminal import drawn, spectrogram
 from monitor.records import Block, Samples
 
 WIDTH = 60

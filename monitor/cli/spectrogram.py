@@ -103,15 +103,12 @@ def _save(stream: "Stream", stretch: "Stretch", marks: "list[Mark]", output: Pat
 
 
 def _print(stream: "Stream", stretch: "Stretch", marks: "list[Mark]") -> None:
-    import numpy as np  # noqa: PLC0415
+    from monitor.pictures.spectrum import spectrum  # noqa: PLC0415
+    from monitor.pictures.terminal import COLUMNS as WIDTH  # noqa: PLC0415
+    from monitor.pictures.terminal import FRAME_S, drawn, edges_hz  # noqa: PLC0415
 
-    from monitor.doctor.spectrogram import COLUMNS as WIDTH  # noqa: PLC0415
-    from monitor.doctor.spectrogram import LOWEST_HZ, ROWS, drawn  # noqa: PLC0415
-    from monitor.pictures.spectrum import LEAST_POWER, spectrum  # noqa: PLC0415
-
-    levels = spectrum(_told(stream), stretch, WIDTH, np.geomspace(LOWEST_HZ, stretch.top_hz, ROWS + 1))
-    silence = 10 * np.log10(LEAST_POWER)
-    out.print(drawn(np.nan_to_num(levels, nan=silence), stretch.sample_rate), end="")
+    levels = spectrum(_told(stream), stretch, WIDTH, edges_hz(stretch.sample_rate), FRAME_S)
+    out.print(drawn(levels, stretch.sample_rate), end="")
     left = " " * 9
     out.print(left + _axis(stretch, WIDTH))
     for mark in marks:

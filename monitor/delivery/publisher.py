@@ -89,6 +89,7 @@ class Publisher:
         self._events: queue.SimpleQueue[Event | _Said | _Asked | _Woken] = queue.SimpleQueue()
         self._words = Words(self._speak, f"{settings.prefix}/{station.name}", monotonic)
         self._connected, self._complaint = False, ""
+        self._failing = False
         self._hold_until = 0.0
         self._deadline: float | None = None
         topics = [topic for one in correspondents for topic in one.topics]

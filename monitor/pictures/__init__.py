@@ -2,6 +2,7 @@
 
 spectrum    audio, however long -> levels by time and frequency: read first
 drawing     levels, axes and what was found there -> pixels
+terminal    levels -> coloured blocks, for those who have no picture viewer
 lanes       which detections can stand beside each other
 ticks       where an axis is labelled
 text        letters as pixels

@@ -56,12 +56,15 @@ def even_edges(stretch: Stretch, rows: int) -> Levels:
     return np.linspace(0, stretch.top_hz, rows + 1)
 
 
-def spectrum(audio: Iterable[Block | Gap], stretch: Stretch, columns: int, edges_hz: Levels) -> Levels:
+def spectrum(
+    audio: Iterable[Block | Gap], stretch: Stretch, columns: int, edges_hz: Levels, frame_s: float = FRAME_S
+) -> Levels:
     """(rows, columns) dB of the power between neighbouring edges, a sine of full scale being 0; the lowest first.
 
-    `edges_hz` is (rows + 1,). NaN where nothing was heard. No more of the audio is read than the stretch needs.
+    `edges_hz` is (rows + 1,); about `frame_s` are transformed at once. NaN where nothing was heard. No more audio
+    is read than the stretch needs.
     """
-    total = _Columns(stretch, columns)
+    total = _Columns(stretch, columns, frame_s)
     for start, samples in _unbroken(audio, stretch, total.size):
         total.add(start, samples)
     return _rows(total.power(), edges_hz / stretch.top_hz)
@@ -70,8 +73,8 @@ def spectrum(audio: Iterable[Block | Gap], stretch: Stretch, columns: int, edges
 class _Columns:
     """The mean power spectrum of each column."""
 
-    def __init__(self, stretch: Stretch, columns: int) -> None:
-        self.size = 1 << max(6, round(np.log2(FRAME_S * stretch.sample_rate)))
+    def __init__(self, stretch: Stretch, columns: int, frame_s: float) -> None:
+        self.size = 1 << max(6, round(np.log2(frame_s * stretch.sample_rate)))
         length = stretch.end_sample - stretch.start_sample
         self._hop = max(1, min(self.size // 2, length // (2 * columns)))
         self._stretch, self._length = stretch, length

@@ -5,16 +5,14 @@ formats have fields that say so. What has no scientific name or no time is no oc
 read, so that a million of them need no memory.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.report.season import Season
 from monitor.report.sheets import Row, write_rows
-from monitor.sinks.deployments import PACKAGE, PROFILE, Site, write_package
-from monitor.sinks.reading import LOST, Stretch
-from monitor.sinks.tables.whole import refusing
+from monitor.sinks.deployments import Site, resource, write_package
+from monitor.sinks.reading import LOST, Stretch, worst
 
 OCCURRENCES, OBSERVATIONS = "occurrence.csv", "observations.csv"
 _NAMED = "FROM found WHERE scientific_name <> '' AND onset_utc IS NOT NULL ORDER BY sequence"
@@ -44,9 +42,9 @@ def write_camtrap(folder: Path, connection: sqlite3.Connection, season: Season) 
         return False
     station = season.asked.station
     site = Site(station, *season.place)
-    write_package(folder, site, _stretches(connection, ""), _stretches(connection, ", day, hour"), season.marks)
+    effort = _stretches(connection, ""), _stretches(connection, ", day, hour")
     write_rows(folder / OBSERVATIONS, _observations(connection, station))
-    _add_observations(folder / PACKAGE)
+    write_package(folder, site, *effort, season.marks, [resource("observations", OBSERVATIONS)])
     return True
 
 
@@ -84,20 +82,4 @@ def _stretches(connection: sqlite3.Connection, by: str) -> list[Stretch]:
         f"sum(elapsed_s), sum(heard_s), {lost}, sum(paused_s), sum(withheld_s), {causes}, sum(clipped_s) "
         f"FROM listened WHERE day IS NOT NULL GROUP BY recording, model{by}"
     )
-    return [Stretch(*(*row[:4], _worst(row[4]), *row[5:], {})) for row in rows]
-
-
-def _worst(qualities: str) -> str:
-    worst_first = ("unknown", "unsynced", "recorder", "rtc", "ntp", "gps")
-    return min(qualities.split(","), key=worst_first.index)
-
-
-def _add_observations(package: Path) -> None:
-    """Name the table in the description of the package."""
-    with refusing(package):
-        described = json.loads(package.read_text(encoding="utf-8"))
-        schema = f"{PROFILE}observations-table-schema.json"
-        described["resources"].append(
-            {"name": "observations", "path": OBSERVATIONS, "profile": "tabular-data-resource", "schema": schema}
-        )
-        package.write_text(json.dumps(described, indent=2, ensure_ascii=False), encoding="utf-8")
+    return [Stretch(*(*row[:4], worst(row[4].split(",")), *row[5:], {})) for row in rows]

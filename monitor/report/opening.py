@@ -12,8 +12,8 @@ from pathlib import Path
 from monitor.errors import StoreError
 from monitor.report.period import Period
 from monitor.report.tabled import DETECTIONS, EFFORT, fill_detections, fill_minutes
-from monitor.sinks.database import FILE, VERSION, migrate
-from monitor.sinks.reading import LOST
+from monitor.sinks.database import FILE, migrate
+from monitor.sinks.reading import LOST, open_read_only
 
 _FOUND = """
 CREATE TEMP VIEW found AS SELECT
@@ -41,7 +41,7 @@ def opened(folder: Path, period: Period) -> Iterator[sqlite3.Connection]:
         msg = f"{folder}: nothing to report on in this folder: {FILE} or {DETECTIONS} expected"
         raise StoreError(msg)
     try:
-        with closing(_store(path) if path.is_file() else _from_tables(folder)) as connection:
+        with closing(open_read_only(path) if path.is_file() else _from_tables(folder)) as connection:
             _account(connection, folder)
             _look(connection, period)
             connection.execute("BEGIN")  # all that is read is of one moment
@@ -49,16 +49,6 @@ def opened(folder: Path, period: Period) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as error:
         msg = f"{path if path.is_file() else folder} cannot be read: {error}"
         raise StoreError(msg) from error
-
-
-def _store(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
-        connection.close()
-        msg = f"{path}: database version {version}, {VERSION} expected: the daemon brings it up to date"
-        raise StoreError(msg)
-    return connection
 
 
 def _from_tables(folder: Path) -> sqlite3.Connection:

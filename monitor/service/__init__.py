@@ -14,4 +14,5 @@ correspondence   Home Assistant, and who commands
 reload           a configuration that has changed
 timekeeping      what time it is
 noise_watch      whether a microphone has become deaf
+regular          what these do again and again
 """

@@ -1,7 +1,6 @@
 """The slow alarm in service: once an hour the noise floor of each source is held against its own week."""
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from monitor.errors import StoreError
 from monitor.noise_floor import Change, Hour, alarms, floor
+from monitor.service.regular import Regular
 from monitor.sinks.reading import Loudness, read_loudness
 
 logger = logging.getLogger(__name__)
@@ -33,18 +33,15 @@ class NoiseWatch:
         """`directory`: of the store, whose ledger has the levels."""
         self._directory, self._now = directory, now
         self._said: dict[Trouble, datetime] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="noise", daemon=True)
+        self._regular = Regular("noise", LOOK_S, self.look)
 
     def start(self) -> None:
         """Look once an hour, in a thread."""
-        self._thread.start()
+        self._regular.start()
 
     def close(self) -> None:
         """Look no more."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._regular.close()
 
     def look(self) -> None:
         """Compare the hours that are over, and log what is new. What cannot be read is tried again in an hour."""
@@ -61,10 +58,6 @@ class NoiseWatch:
                     source, band, change = trouble
                     said = "noise floor of %s at %s Hz has %s by %.0f dB against its week: %s"
                     logger.warning(said, source, band, change, abs(by_db), LIKELY[change])
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_S):
-            self.look()
 
 
 def _troubles(source: str, minutes: Sequence[Loudness], this_hour: int) -> dict[Trouble, float]:

@@ -1,12 +1,12 @@
 """What time it is: asked again and again, because a device in the field may learn it hours after its start."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from monitor.clock.gpsd import Fix, ask_gpsd
 from monitor.clock.reference import StationClock
 from monitor.config.clock import Timekeeping
+from monitor.service.regular import Regular
 from monitor.sinks.store import Store
 
 logger = logging.getLogger(__name__)
@@ -28,14 +28,13 @@ class Timekeeper:
     ) -> None:
         self._clock, self._store, self._settings, self._ask = clock, store, settings, ask
         self._position: tuple[float, float] | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
+        self._regular = Regular("clock", LOOK_S, self.look, at_once=True)
 
     def start(self) -> None:
         """Look at the system's clock, have corrected what this boot kept before, and go on asking in a thread."""
         self._clock.observe()
         self._correct()
-        self._thread.start()
+        self._regular.start()
 
     def look(self) -> None:
         """Ask all who may know."""
@@ -48,14 +47,7 @@ class Timekeeper:
 
     def close(self) -> None:
         """Ask no more."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self.look()
-            self._stop.wait(LOOK_S)
+        self._regular.close()
 
     def _correct(self) -> None:
         reference = self._clock.reference

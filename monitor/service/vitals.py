@@ -13,6 +13,7 @@ from monitor.messages import HealthMessage, ModelHealth, OutboxHealth, SourceHea
 from monitor.overload import Relief
 from monitor.pipeline import Chain
 from monitor.service.progress import Progress, State
+from monitor.service.regular import Regular
 from monitor.service.today import Today
 from monitor.sinks.accounts import Noise
 from monitor.sinks.outbox import Outbox
@@ -80,18 +81,15 @@ class Vitals:
         self._used_s: tuple[float, float] | None = None
         """monotonic, and processor time until then"""
         self._examining = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="vitals", daemon=True)
+        self._regular = Regular("vitals", LOOK_S, self.look)
 
     def start(self) -> None:
         """Tell from now on."""
-        self._thread.start()
+        self._regular.start()
 
     def close(self) -> None:
         """Tell no more."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._regular.close()
 
     def look(self) -> None:
         """Tell if it is time, or if something is worse than when it was told last."""
@@ -130,10 +128,6 @@ class Vitals:
             cpu_share=self._cpu_share(),
             temperature_c=hardware.temperature_c(),
         )
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_S):
-            self.look()
 
     def _ailments(self) -> Ailments:
         return Ailments(

@@ -2,8 +2,9 @@
 
 Camtrap DP 1.0 (Bubnicki et al. 2023, https://camtrap-dp.tdwg.org) describes camera traps: a deployment is a device at
 a place for a period, and what was not seen means nothing without it. Ours is one a recording or source, from its first
-minute to its last; its effort by the hour is a table of its own beside it. There is no media and no observations table,
-which is why the package is only like one. What was remarked about the deployment is a table beside them.
+minute to its last; its effort by the hour is a table of its own beside it. There is no media table, and observations
+only in a report, which is why the package is only like one. What was remarked about the deployment is a table beside
+them.
 """
 
 import csv
@@ -42,18 +43,29 @@ def write_csv(path: Path, stretches: Sequence[Stretch]) -> None:
     _write(path, lambda file: _write_rows(file, columns, rows))
 
 
+def resource(name: str, path: str) -> Row:
+    """How a package describes a table that Camtrap DP has a schema for."""
+    schema = f"{PROFILE}{name}-table-schema.json"
+    return {"name": name, "path": path, "profile": "tabular-data-resource", "schema": schema}
+
+
 def write_package(
-    folder: Path, site: Site, deployments: Sequence[Stretch], hours: Sequence[Stretch], marks: Sequence[Mark] = ()
+    folder: Path,
+    site: Site,
+    deployments: Sequence[Stretch],
+    hours: Sequence[Stretch],
+    marks: Sequence[Mark] = (),
+    others: Sequence[Row] = (),
 ) -> None:
     """Deployments, their effort, marks and what describes them. StoreError where they cannot be written.
 
-    What has no time is no deployment: it is left out.
+    What has no time is no deployment: it is left out. `others`: resources that somebody else writes.
     """
     rows = [_deployment(site, stretch) for stretch in deployments if stretch.start_utc and stretch.end_utc]
     _write(folder / DEPLOYMENTS, lambda file: _write_rows(file, _DEPLOYMENT_COLUMNS, rows))
     write_csv(folder / EFFORT, [hour for hour in hours if hour.start_utc])
     _write(folder / MARKS, lambda file: _write_rows(file, MARK_COLUMNS, [asdict(mark) for mark in marks]))
-    _write(folder / PACKAGE, lambda file: json.dump(_package(site, rows), file, indent=2, ensure_ascii=False))
+    _write(folder / PACKAGE, lambda file: json.dump(_package(site, rows, others), file, indent=2, ensure_ascii=False))
 
 
 _DEPLOYMENT_COLUMNS = (
@@ -90,19 +102,19 @@ def _deployment(site: Site, stretch: Stretch) -> Row:
     }
 
 
-def _package(site: Site, deployments: Sequence[Row]) -> dict[str, object]:
+def _package(site: Site, deployments: Sequence[Row], others: Sequence[Row]) -> dict[str, object]:
     starts = [str(row["deploymentStart"]) for row in deployments]
     ends = [str(row["deploymentEnd"]) for row in deployments]
-    schema = f"{PROFILE}deployments-table-schema.json"
     return {
         "profile": f"{PROFILE}camtrap-dp-profile.json",
         "name": "".join(letter if letter.isalnum() else "-" for letter in site.station.lower()),
         "created": rfc3339(datetime.now(UTC)),
         "title": f"Passive acoustic monitoring at {site.station}",
         "resources": [
-            {"name": "deployments", "path": DEPLOYMENTS, "profile": "tabular-data-resource", "schema": schema},
+            resource("deployments", DEPLOYMENTS),
             {"name": "effort", "path": EFFORT, "profile": "tabular-data-resource"},
             {"name": "marks", "path": MARKS, "profile": "tabular-data-resource"},
+            *others,
         ],
         "spatial": {"type": "Point", "coordinates": [site.longitude, site.latitude]},
         "temporal": {"start": min(starts)[:10], "end": max(ends)[:10]} if deployments else None,

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -52,6 +52,22 @@ STRETCH_COLUMNS = tuple(field.name for field in fields(Stretch))[:-1]
 """without the noise, whose bands differ"""
 
 _WORST_FIRST = ("unknown", "unsynced", "recorder", "rtc", "ntp", "gps")
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """A store as it is. StoreError where it is of another version, sqlite3.Error where it cannot be read."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        connection.close()
+        msg = f"{path}: database version {version}, {VERSION} expected: the daemon brings it up to date"
+        raise StoreError(msg)
+    return connection
+
+
+def worst(qualities: Iterable[str]) -> str:
+    """Of the clock: the quality that can be trusted least."""
+    return min(qualities, key=_WORST_FIRST.index)
 
 
 def read_minutes(directory: Path) -> list[Minute]:
@@ -137,7 +153,7 @@ def _sum(minutes: Sequence[Minute]) -> Stretch:
         model=first.model,
         start_utc=first.start_utc,
         end_utc=minutes[-1].end_utc,
-        clock_quality=min((minute.clock_quality for minute in minutes), key=_WORST_FIRST.index),
+        clock_quality=worst(minute.clock_quality for minute in minutes),
         clock_error_s=None if None in errors else max(error for error in errors if error is not None),
         start_s=first.start_s,
         elapsed_s=_seconds(minutes, "elapsed"),
@@ -161,11 +177,7 @@ def _select(directory: Path, query: str, *values: str) -> list[tuple[Any, ...]]:
         msg = f"{directory}: no store in this folder: {FILE} expected"
         raise StoreError(msg)
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != VERSION:
-                msg = f"{path}: database version {version}, {VERSION} expected: the daemon brings it up to date"
-                raise StoreError(msg)
+        with closing(open_read_only(path)) as connection:
             return connection.execute(query, values).fetchall()
     except sqlite3.Error as error:
         msg = f"{path} cannot be read: {error}"

@@ -21,7 +21,7 @@ class HeardFile:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A recording: one file, or several that continue each other. Its effort is known where the store wants it."""
+    """A recording: one file, or several that continue each other."""
 
     files: Sequence[HeardFile]
     minutes: Sequence[Minute] = ()
