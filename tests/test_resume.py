@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rigs import until
 from synthetic import RATE, great_tit, read_table
 from test_batch import noise, write
+from test_formats import account
 
 from monitor.batch.found import Failure, Recording
 from monitor.batch.journal import NAME, Journal
@@ -192,7 +193,7 @@ def test_an_interrupted_analysis_says_how_to_go_on(card: Path, tmp_path: Path) -
     until((tmp_path / "out" / NAME).exists, "the journal")
     process.send_signal(signal.SIGINT)
     _out, told = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, told
     assert told == "interrupted: the same call goes on from here\n"
 
 
@@ -322,7 +323,9 @@ def test_whatever_an_outcome_holds_comes_back(found: list[Row], scores: list[Row
     packed = Packed()
     packed.write(scores, 0.0)
     failures = () if failure is None else (Failure("h\udce4her.wav", failure),)
-    told = Outcome((Heard([HeardFile("h\udce4her.wav", 1.5, found)]),), failures, 1.25, None, True, packed.close())  # noqa: FBT003
+    effort = account("a.wav", 150, 30)
+    heard = Heard([HeardFile("h\udce4her.wav", 1.5, found)], effort.minutes, effort.hours)
+    told = Outcome((heard,), failures, 1.25, None, True, packed.close())  # noqa: FBT003
     back = Outcome.read(told.text(), told.scores)
     assert back == told
     assert list(unpack(back.scores)) == scores

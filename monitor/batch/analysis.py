@@ -68,8 +68,8 @@ class _Channel:
     def __init__(self, analysis: Analysis, stream: Stream, scores: Packed) -> None:
         self.stream = stream
         floor, clock = analysis.scores_floor, SampleClock(stream.sample_rate, stream.start, stream.quality)
-        self._minutes = Minutes(stream.sample_rate, partial(minute_after, clock))
-        self._ears = [_Ear(one, stream, self._minutes, floor, scores) for one in analysis.recognisers]
+        minutes = Minutes(stream.sample_rate, partial(minute_after, clock))
+        self._ears = [_Ear(one, stream, minutes, floor, scores) for one in analysis.recognisers]
         self.source = self._ears[0].source
 
     @property
@@ -79,8 +79,8 @@ class _Channel:
 
     def hear(self, errors: list[MonitorError]) -> None:
         """Run the pipeline; add why not all was heard."""
-        audio = self._minutes.watched(until_broken(self.stream.blocks, errors.append))
-        pipeline.run(audio, self.stream.sample_rate, [ear.chain for ear in self._ears])
+        blocks = until_broken(self.stream.blocks, errors.append)
+        pipeline.run(blocks, self.stream.sample_rate, [ear.chain for ear in self._ears])
         errors += [error for ear in self._ears for error in ear.deaf()]
 
     def heard(self) -> Heard:
@@ -101,7 +101,7 @@ class _Ear:
     def __init__(
         self, recogniser: Recogniser, stream: Stream, minutes: Minutes, floor: float | None, scores: Packed
     ) -> None:
-        """`minutes` are those of the stream, which its audio passes through."""
+        """`minutes` are those of the stream."""
         clock = SampleClock(recogniser.sample_rate, stream.start, stream.quality)
         self.source = Source(stream.name, clock, 0.0, recogniser.name, stream.recorded)
         self._recogniser = recogniser

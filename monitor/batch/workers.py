@@ -103,7 +103,8 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.recording: Recording | None = None
         self._process = context.Process(target=_work, args=(theirs, crew.terms, crew.begun), daemon=True)
-        self._process.start()
+        with _uninterrupted():
+            self._process.start()
         theirs.close()
 
     def give(self, recording: Recording) -> None:
@@ -132,9 +133,26 @@ class _Worker:
         return f"exit code {code}" if code >= 0 else signal.strsignal(-code) or f"signal {-code}"
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """SIGINT has to wait: a process that is half begun tells of it in its own words.
+
+    One that begins here never gets any. The terminal sends it to all, and this process decides.
+    """
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: asked.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, before)
+    for number in asked[:1]:
+        signal.raise_signal(number)
+
+
 def _work(pipe: Connection, terms: Terms, begun: Callable[[], None]) -> None:
     """What a worker does until it is ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all: the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     begun()
     try:
