@@ -314,6 +314,19 @@ def outcome(length_s: float, *failures: Failure) -> Outcome:
     return Outcome((Heard([HeardFile("a", length_s, [])]),), failures, length_s)
 
 
+def test_a_library_that_is_missing_costs_no_earlier_analysis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.wav", great_tit())
+    words = ("analyze", tmp_path / "a.wav", "-o", tmp_path / "out")
+    assert dawnchorus(*words).returncode == 0
+    before = (tmp_path / "out" / NAME).read_bytes()
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "pyarrow.py").write_text("raise ImportError\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "without"))
+    told = sentence(dawnchorus(*words, "--threshold", "0.3", "-f", "parquet"), CONFIGURATION)
+    assert told == "dawnchorus: Parquet files need pyarrow, which is not installed: pip install 'dawnchorus[fleet]'"
+    assert (tmp_path / "out" / NAME).read_bytes() == before
+
+
 # The journal
 
 

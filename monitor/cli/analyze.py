@@ -231,12 +231,16 @@ def _channels(text: str) -> "Channels":
 
 
 def _forms(names: "Sequence[str]") -> "list[Format]":
+    """What is asked for. A library that is missing is told of before an earlier analysis is given up."""
     from monitor.sinks.tables import Format  # noqa: PLC0415
+    from monitor.sinks.tables.parquet import require  # noqa: PLC0415
 
     for name in names:
         if name not in set(Format):
             msg = f"{name!r}: expected {', '.join(Format)}"
             raise typer.BadParameter(msg, param_hint="--format")
+    if Format.PARQUET in names:
+        require()
     return [Format(name) for name in dict.fromkeys(names)]
 
 

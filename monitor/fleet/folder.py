@@ -20,8 +20,9 @@ from monitor.fleet.columns import TABLES, Kind
 from monitor.fleet.dialect import Dialect
 from monitor.fleet.gaps import Holdings
 from monitor.fleet.letters import Item
-from monitor.fleet.parquet import require, write_file
+from monitor.fleet.parquet import write_file
 from monitor.fleet.tables import AT_ONCE, holdings, write
+from monitor.sinks.tables.parquet import require
 
 FILE = "collected.sqlite"
 MOST_ROWS = 100_000
@@ -52,7 +53,7 @@ CREATE TABLE IF NOT EXISTS batches (
 class Folder:
     """The archive in a folder, written by one collector at a time.
 
-    Raises StoreError where it cannot be opened and written, and MonitorError where pyarrow is missing.
+    Raises StoreError where it cannot be opened and written, and ConfigError where pyarrow is missing.
     """
 
     def __init__(self, path: Path, every: timedelta) -> None:

@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from monitor.errors import MonitorError
 from monitor.fleet.columns import TABLES, Cell, Column, Kind
 from monitor.fleet.letters import moment
 
@@ -15,15 +14,6 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 20_000
 """rows that are in memory at once"""
-
-
-def require() -> None:
-    """MonitorError where pyarrow is not installed."""
-    try:
-        from pyarrow.parquet import ParquetWriter  # noqa: F401, PLC0415
-    except ImportError as error:
-        msg = "Parquet files need pyarrow, which is not installed: pip install 'dawnchorus[fleet]'"
-        raise MonitorError(msg) from error
 
 
 def write_file(path: Path, columns: Sequence[Column], rows: Iterator[Sequence[Cell]]) -> None:

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from monitor.clock import rfc3339
-from monitor.errors import ConfigError, MonitorError, StoreError
+from monitor.errors import ConfigError, StoreError
 from monitor.fleet.columns import TABLES, Kind
 from monitor.fleet.dialect import Dialect
 from monitor.fleet.gaps import Holdings
@@ -42,7 +42,7 @@ _UNIQUE = ("detections", "effort", "lifecycle")
 class Postgres:
     """The archive in a database.
 
-    Raises StoreError where it cannot be reached and written, and MonitorError where psycopg is missing.
+    Raises StoreError where it cannot be reached and written, and ConfigError where psycopg is missing.
     """
 
     def __init__(self, url: str) -> None:
@@ -89,7 +89,7 @@ def look(url: str) -> Holdings:
 
 
 def named(url: str) -> str:
-    """An address without its password. MonitorError where it is none, or psycopg is missing."""
+    """An address without its password. ConfigError where it is none, or psycopg is missing."""
     psycopg = _psycopg()
     try:
         parts = psycopg.conninfo.conninfo_to_dict(url)
@@ -105,7 +105,7 @@ def _psycopg() -> ModuleType:
         import psycopg.conninfo  # noqa: PLC0415
     except ImportError as error:
         msg = "PostgreSQL needs psycopg, which is not installed: pip install 'dawnchorus[fleet]'"
-        raise MonitorError(msg) from error
+        raise ConfigError(msg) from error
     return psycopg
 
 

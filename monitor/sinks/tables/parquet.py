@@ -20,16 +20,23 @@ _TIMES = ("onset_utc", "offset_utc")
 _REALS = ("onset_s", "offset_s", "confidence", "latitude", "longitude")
 
 
+def require() -> None:
+    """ConfigError where pyarrow is not installed."""
+    try:
+        import pyarrow.parquet  # noqa: F401, PLC0415
+    except ImportError as error:
+        msg = "Parquet files need pyarrow, which is not installed: pip install 'dawnchorus[fleet]'"
+        raise ConfigError(msg) from error
+
+
 class ParquetTable:
     """All detections as columns: text, 64-bit floats, and times in UTC with milliseconds."""
 
     def __init__(self, path: Path) -> None:
         """ConfigError where pyarrow is not installed, StoreError where the file cannot be created."""
-        try:
-            from pyarrow.parquet import ParquetWriter  # noqa: PLC0415
-        except ImportError as error:
-            msg = "Parquet files need pyarrow, which is not installed: pip install 'dawnchorus[fleet]'"
-            raise ConfigError(msg) from error
+        require()
+        from pyarrow.parquet import ParquetWriter  # noqa: PLC0415
+
         self.path, self._schema = path, _schema()
         self._waiting: list[Row] = []
         with ExitStack() as stack:
