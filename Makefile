@@ -5,23 +5,26 @@ HOURS ?= 24
 MIC ?=
 BIN := .venv/bin
 
-.PHONY: help demo install test test-homeassistant check format bench soak model deb lock clean
+.PHONY: help demo install test test-arm test-homeassistant check format bench soak model deb lock audit clean
 
 help:
 	@echo "make demo [AUDIO=some.wav | MIC=1]   hear and see the whole line at work"
 	@echo "make test                            all tests"
 	@echo "make test-homeassistant              our sensors in Home Assistant itself (320 MB, minutes)"
+	@echo "make test-arm                        on emulated 64-bit Arm, Debian 12 and 13 (root; half an hour)"
 	@echo "make install                         .venv with all extras"
 	@echo "make check                           linters, types, import rules"
 	@echo "make bench                           speed and memory, as ratios in one run"
 	@echo "make soak HOURS=720                  weeks of audio through faults, as fast as it goes"
 	@echo "make deb                             a Debian package for this release and architecture"
-	@echo "make model                           train, judge and export the bundled model (some four hours on two cores)"
+	@echo "make lock [HASHES=1]                 renew the pinned versions, or only the hashes of those that stand there"
+	@echo "make audit                           known vulnerabilities of the pinned versions"
+	@echo "make model                           train, judge and export the bundled model (about an hour on two cores)"
 
 .venv/.set-up-device: locks/device.txt pyproject.toml scripts/setup
 	@sh scripts/setup device
 
-.venv/.set-up-all: locks/all.txt pyproject.toml scripts/setup
+.venv/.set-up-all: locks/all.txt locks/torch.txt pyproject.toml scripts/setup
 	@sh scripts/setup all
 
 install: .venv/.set-up-all
@@ -31,6 +34,10 @@ demo: .venv/.set-up-device
 
 test: install
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
+
+# The program on 64-bit Arm, emulated: both Debian releases, and its scores against this machine's.
+test-arm: install
+	sh scripts/arm
 
 # What the rules in tests/house.py say of Home Assistant, seen by itself; this is its newest version for Python 3.11.
 test-homeassistant: install
@@ -60,32 +67,19 @@ bench: install
 	$(BIN)/python benchmarks/disk_wear.py
 	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/web.py
 
 soak: install
 	$(BIN)/python benchmarks/soak.py --hours $(HOURS)
 
-# Two rounds on long windows, in which a label more surely sounds, and one on short ones, which say better where; a fourth
-# goes on from the mean of the last two. The network is the mean of the last three. Then every fold's network as the
-# device runs it, judged by its fold.
-TRAIN := $(BIN)/dawnchorus-training train
-BLEND := $(BIN)/dawnchorus-training blend
+# A network that never heard each fold, and one of everything. Then every fold's network as the device runs it, judged by
+# its fold: what it says sets thresholds and calibration of the one of everything.
+TRAIN := $(BIN)/dawnchorus-training train --from imagenet --steps 1500
 FOLDS := --fold 0 --fold 1 --fold 2 --fold 3
-FIRST := --out build/first --window 3 --steps 1800
-SECOND := --out build/second --window 3 --from build/first --rate 1e-3 --steps 1400
-THIRD := --out build/third --from build/second --rate 1e-3 --steps 3600
-FOURTH := --out build/fourth --from build/training --rate 1e-3 --seed 2 --steps 3600
 
 model: install
-	$(TRAIN) $(FIRST) $(FOLDS)
-	$(TRAIN) $(FIRST)
-	$(TRAIN) $(SECOND) $(FOLDS)
-	$(TRAIN) $(SECOND)
-	$(TRAIN) $(THIRD) $(FOLDS)
-	$(TRAIN) $(THIRD)
-	$(BLEND) build/second build/third
-	$(TRAIN) $(FOURTH) $(FOLDS)
-	$(TRAIN) $(FOURTH)
-	$(BLEND) build/second build/third build/fourth
+	$(TRAIN) $(FOLDS)
+	$(TRAIN)
 	for fold in 0 1 2 3; do $(BIN)/dawnchorus-export model --name fold$$fold \
 		--checkpoint build/training/fold$$fold.pt --out build/training/fold$$fold.onnx || exit 1; done
 	$(BIN)/dawnchorus-training evaluate --networks int8
@@ -95,7 +89,10 @@ deb:
 	sh scripts/deb
 
 lock:
-	sh scripts/lock
+	sh scripts/lock $(if $(HASHES),hashes)
+
+audit:
+	sh scripts/audit
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -32,7 +32,7 @@ from export.quantize import METHODS, prepare, write_int8, write_ranges
 from monitor.features import log_mel
 from training.checkpoint import Checkpoint, Schedule
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES
-from training.network import WIDTHS, EfficientNetLite
+from training.network import FAMILY, EfficientNetLite
 
 N_LABELS = 10
 ROUNDS, CALLS = 7, 5
@@ -68,15 +68,15 @@ class Member:
     int8_path: Path
 
 
-def member(name: str, width: float, folder: Path, windows: list[np.ndarray]) -> Member:
+def member(name: str, folder: Path, windows: list[np.ndarray]) -> Member:
     """Write both files of a network with random weights."""
     torch.manual_seed(0)
-    network = EfficientNetLite(N_LABELS, width, len(SPEC.channels))
+    network = EfficientNetLite(N_LABELS, name, len(SPEC.channels))
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.bias)  # zeros would be left out of the file
     labels = tuple(f"label{index}" for index in range(N_LABELS))
-    checkpoint = Checkpoint(network.state_dict(), labels, width, SPEC, WINDOW_SAMPLES, "", Schedule(), None)
+    checkpoint = Checkpoint(network.state_dict(), labels, name, SPEC, WINDOW_SAMPLES, "", Schedule(), None)
     float_path, prepared, ranges, int8_path = (folder / f"{name}.{part}" for part in ("f", "p", "json", "i"))
     write_float(checkpoint, float_path)
     prepare(float_path, prepared)
@@ -174,7 +174,7 @@ def main() -> None:
     samples = rng.normal(0, 0.1, WINDOW_SAMPLES).astype(np.float32)
     windows = [log_mel(rng.normal(0, 0.1, WINDOW_SAMPLES).astype(np.float32), SPEC) for _ in range(16)]
     with tempfile.TemporaryDirectory() as folder:
-        members = [member(name, width, Path(folder), windows) for name, width in WIDTHS.items()]
+        members = [member(name, Path(folder), windows) for name in FAMILY]
         spent = measured(members, samples, windows[0], peer)
         rows = [row_of(one, spent, peer is not None) for one in members]
     print(f"\nfront end {spent['front end']:.2f} ms a window of {WINDOW_S:g} s")

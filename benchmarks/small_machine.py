@@ -30,7 +30,7 @@ from monitor.contract import KEY
 from monitor.sinks.database import FILE
 from monitor.soundscape import soundscape
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES
-from training.network import WIDTHS
+from training.network import FAMILY
 
 CGROUPS = Path("/sys/fs/cgroup")
 MEMORY_MB, CORE_SHARE, PERIOD_US = 256, 0.25, 100_000
@@ -42,7 +42,7 @@ def write_model(folder: Path, name: str) -> Path:
     frames = SPEC.n_frames(WINDOW_SAMPLES)
     rng = np.random.default_rng(0)
     windows = [rng.normal(0, 1, (len(SPEC.channels), SPEC.n_mels, frames)).astype(np.float32) for _ in range(16)]
-    built = onnx.load(member(name, WIDTHS[name], folder, windows).int8_path)
+    built = onnx.load(member(name, folder, windows).int8_path)
     text = next(entry.value for entry in onnx.load(STARTER).metadata_props if entry.key == KEY)
     terms = msgspec.json.decode(text)
     labels = [label | {"threshold": 1.0} for label in terms["labels"]]
@@ -169,7 +169,7 @@ def main() -> None:
     installed()
     import_s()
     with tempfile.TemporaryDirectory() as name:
-        for model in WIDTHS:
+        for model in FAMILY:
             folder = Path(name) / model
             folder.mkdir()
             path = write_model(folder, model)

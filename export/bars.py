@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.errors import ModelError
-from training.network import WIDTHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +52,13 @@ BARS = (
     Bar("speed_2_threads", "INT8, times as fast as float on two threads"),
 )
 MOST_MB = {"nano": 1.5, "small": 4.0}
-"""of a file, by the name of its width; other widths have no limit"""
+"""of a file, by the size of its network; others have no limit"""
 
 
-def bars_of(width: float) -> list[Bar]:
-    """The bars for a network of that width."""
-    names = {value: name for name, value in WIDTHS.items()}
-    size = Bar("size_mb", "size of the file in MB", most=MOST_MB.get(names.get(width, ""), math.inf))
-    return [size if bar.figure == size.figure else bar for bar in BARS]
+def bars_of(size: str) -> list[Bar]:
+    """The bars for a network of that size."""
+    file = Bar("size_mb", "size of the file in MB", most=MOST_MB.get(size, math.inf))
+    return [file if bar.figure == file.figure else bar for bar in BARS]
 
 
 def check(path: Path, figures: Mapping[str, float], bars: Sequence[Bar]) -> None:

@@ -48,7 +48,7 @@ def contract_of(name: str, checkpoint: Checkpoint, manifest: Manifest, evaluatio
             created=f"{datetime.now(UTC):%Y-%m-%d}",
             training_data_sha256=checkpoint.data_hash,
             metrics=evaluation.metrics,
-            versions=_versions(),
+            versions=_versions(checkpoint),
             licence=LICENCE,
             attribution=sorted({r.source for r in manifest.without(checkpoint.fold) if r.label is not None}),
             fold=checkpoint.fold,
@@ -107,13 +107,16 @@ def _label(label: str, taxon: Taxon, evaluation: Evaluation) -> Label:
     )
 
 
-def _versions() -> dict[str, str]:
+def _versions(checkpoint: Checkpoint) -> dict[str, str]:
+    """What took part in it, with what its weights began as."""
+    package, _, its_version = checkpoint.pretrained.partition(" ")
     return {
         "dawnchorus": version("dawnchorus"),
         "torch": str(torch.__version__),
         "onnx": onnx.__version__,
         "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,
+        **({package: its_version} if package else {}),
     }
 
 

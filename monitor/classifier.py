@@ -1,5 +1,6 @@
 """A model file on the device: window in, scores out. Ours and other people's look the same from here on."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -54,11 +55,33 @@ class Classifier:
 
     def embeddings(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Floats]]:
         """Each window with the vector (n,) that describes its sound. ModelError where the network gives none."""
+        embedding_at = self.embedding
+        for window, seen in self._seen(windows):
+            yield window, self._network.run(seen, [embedding_at])[0][0]
+
+    def describe(self, samples: Samples) -> Floats:
+        """The vector (n,) of one window, (window_samples,) float32 in [-1, 1]. ModelError where it gives none."""
+        return self._network.run(self._see(samples), [self.embedding])[0][0]
+
+    def described(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Floats, Floats]]:
+        """Each window with its scores and its vector, in one run of the network. ModelError where it gives none."""
+        outputs = [self._scores_at, self.embedding]
+        for window, seen in self._seen(windows):
+            raw, vector = self._network.run(seen, outputs)
+            yield window, self._calibrated(raw[0]), vector[0]
+
+    def fingerprint(self) -> str:
+        """What tells its vectors from those of another network: a hash of the file, and of a contract beside it."""
+        files = [path for path in (self.path, foreign.beside(self.path)) if path.is_file()]
+        return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:16]
+
+    @property
+    def embedding(self) -> str:
+        """The output that describes the sound. ModelError where the network gives none."""
         if self._embedding_at is None:
             msg = f"model {self.path}: gives no embedding; its outputs are {', '.join(self._network.outputs)}"
             raise ModelError(msg)
-        for window, seen in self._seen(windows):
-            yield window, self._network.run(seen, [self._embedding_at])[0][0]
+        return self._embedding_at
 
     def _seen(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Floats]]:
         """Each window with what the network takes of it, without the batch."""

@@ -14,12 +14,14 @@ from monitor.errors import MonitorError
 
 UNITS = Path("etc/systemd/system")
 STATIONS = ("dawnchorus.service", "dawnchorus@.service")
-UPKEEP = ("dawnchorus-upkeep.service", "dawnchorus-upkeep.timer")
+UPKEEP = ("dawnchorus-upkeep.service", "dawnchorus-upkeep@.service")
+TIMERS = ("dawnchorus-upkeep.timer", "dawnchorus-upkeep@.timer")
 STARTED = ("dawnchorus.service", "dawnchorus-upkeep.timer")
 PACKAGED_PROGRAM = "/opt/dawnchorus/bin/dawnchorus"
 TARGETS = {
-    **{name: [UNITS / name] for name in (*STATIONS, *UPKEEP)},
+    **{name: [UNITS / name] for name in (*STATIONS, *UPKEEP, *TIMERS)},
     "station.conf": [UNITS / f"{name}.d" / "10-station.conf" for name in STATIONS],
+    "upkeep.conf": [UNITS / f"{name}.d" / "10-upkeep.conf" for name in UPKEEP],
     "sysusers.conf": [Path("etc/sysusers.d/dawnchorus.conf")],
     "tmpfiles.conf": [Path("etc/tmpfiles.d/dawnchorus.conf")],
 }

@@ -5,16 +5,21 @@ delivered yet is never taken out, and neither is what nobody knows the time of.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor import hardware
 from monitor.clock import rfc3339
+from monitor.config.clips import Clips
 from monitor.errors import StoreError
-from monitor.sinks.database import FILE, VERSION, connect
+from monitor.sinks.clips.ledger import Ledger
+from monitor.sinks.clips.retention import Why
+from monitor.sinks.clips.room import Reconciled, Room
+from monitor.sinks.database import FILE, VERSION, connect, version_of
 
 ROWS = 500
 """in one transaction, which takes some milliseconds"""
@@ -32,6 +37,7 @@ _OLD = {
     # of whatever time: what they correct is gone
     "corrections": f"? NOTNULL AND NOT EXISTS (SELECT 1 FROM detections d WHERE d.id = corrections.id) "  # noqa: S608
     f"AND NOT EXISTS (SELECT 1 FROM effort e WHERE e.id = corrections.id) AND {_DELIVERED}",
+    "clips": "state = 'deleted' AND at_utc < ?",
 }
 """table -> which of its rows are older than a time"""
 
@@ -47,6 +53,10 @@ class Condition:
     """False where somebody reads it just now: the next time will do"""
     free_bytes: int | None
     """None where the system does not say"""
+    clips: str = ""
+    """what became of them, in some words; empty where none are kept"""
+    clips_failed: str | None = None
+    """why they could not be looked at; None: they could"""
 
     @property
     def short_of_space(self) -> bool:
@@ -62,11 +72,11 @@ class Condition:
             f"{self.store_bytes / 1e6:.1f} MB{'' if self.log_emptied else ' and a log that is in use'}",
             "free space unknown" if self.free_bytes is None else f"{self.free_bytes / 1e9:.2f} GB free",
         ]
-        return "; ".join(told)
+        return "; ".join(filter(None, [*told, self.clips, self.clips_failed]))
 
 
-def look_after(directory: Path, keep: timedelta | None, now: datetime) -> Condition:
-    """Look after the store in a folder; rows older than `keep` go, None: nothing does.
+def look_after(directory: Path, keep: timedelta | None, now: datetime, clips: Clips | None = None) -> Condition:
+    """Look after the store in a folder; rows older than `keep` go, None: nothing does. And after `clips`, if any.
 
     StoreError where there is none, it is of another version or damaged, or the disk refuses.
     """
@@ -81,10 +91,35 @@ def look_after(directory: Path, keep: timedelta | None, now: datetime) -> Condit
             connection.execute("PRAGMA optimize")
             connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_MS}")
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return Condition(removed, path.stat().st_size, not busy, hardware.free_bytes(directory))
+        condition = Condition(removed, path.stat().st_size, not busy, hardware.free_bytes(directory))
     except (OSError, sqlite3.Error) as error:
         msg = f"store {path} cannot be looked after: {error}"
         raise StoreError(msg) from error
+    return condition if clips is None else _with_clips(condition, path, clips, now)
+
+
+def _with_clips(condition: Condition, path: Path, clips: Clips, now: datetime) -> Condition:
+    """Compare the clips with their rows, and delete what is too much."""
+    folder = Path(clips.directory).absolute()
+    try:
+        with closing(Ledger(path)) as ledger:
+            room = Room(ledger, folder, lambda: now)
+            found = room.reconcile()
+            newest = ledger.newest()
+            room.make(clips.keep, None, newest and min(newest, now))
+    except (OSError, StoreError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return replace(condition, clips_failed=f"clips in {folder} could not be looked at: {reason}")
+    return replace(condition, clips=_told(room.deleted, found))
+
+
+def _told(deleted: Counter[Why], found: Reconciled) -> str:
+    reasons = ", ".join(f"{count} for {why}" for why, count in sorted(deleted.items()))
+    told = [f"{deleted.total()} clips deleted" + (f" ({reasons})" if reasons else "")]
+    told += [f"{found.vanished} taken away by others"] if found.vanished else []
+    told += [f"{found.returned} there again"] if found.returned else []
+    files = "1 file" if found.unknown == 1 else f"{found.unknown} files"
+    return "; ".join([*told, *([f"{files} there that nobody knows"] if found.unknown else [])])
 
 
 def prune(connection: sqlite3.Connection, keep: timedelta, now: datetime) -> dict[str, int]:
@@ -101,8 +136,8 @@ def prune(connection: sqlite3.Connection, keep: timedelta, now: datetime) -> dic
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
+    version = version_of(connection)
+    if version < VERSION:
         msg = f"{path}: database version {version}, {VERSION} expected: the daemon brings it up to date"
         raise StoreError(msg)
     (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()

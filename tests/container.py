@@ -33,7 +33,7 @@ class Container:
         """A command inside, as root. Its output is one text."""
         command = [required("nsenter"), "-t", str(self._leader), "-a", *words]
         result = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240, check=False
         )
         assert not check or result.returncode == 0, f"{' '.join(words)}: {result.stdout}"
         return result
@@ -59,10 +59,11 @@ class Container:
         drain = ["parec", "-d", "wall.monitor", "--latency-msec=50", "--raw", "/dev/null"]
         self.run("systemd-run", "--quiet", "--unit=drain", f"--setenv=PULSE_SERVER={SOUND}", *drain)
 
-    def play(self, path: str) -> None:
-        """Play a recording against the wall."""
+    def play(self, path: str, *, wait: bool = False) -> None:
+        """Play a recording against the wall, and perhaps wait until it ends."""
         command = ["paplay", "--device=wall", path]
-        self.run("systemd-run", "--quiet", "--collect", f"--setenv=PULSE_SERVER={SOUND}", *command)
+        options = ["--quiet", "--collect", *(["--wait"] if wait else [])]
+        self.run("systemd-run", *options, f"--setenv=PULSE_SERVER={SOUND}", *command)
 
 
 @contextmanager

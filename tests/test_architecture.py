@@ -1,9 +1,8 @@
 """What holds for the repository as a whole."""
 
-import re
+import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,27 +30,26 @@ def test_the_device_imports_neither_torch_nor_training_nor_export() -> None:
     assert "onnxruntime" in loaded
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("device", {"demo"}), ("all", {"demo", "training", "export", "dev"})])
-def test_the_lock_pins_every_dependency_once(lock: str, extras: set[str]) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    optional = project["optional-dependencies"]
-    wanted = {_name(line) for lines in [project["dependencies"], *(optional[e] for e in extras)] for line in lines}
-    pins = [line.split("==") for line in (ROOT / "locks" / f"{lock}.txt").read_text(encoding="utf-8").split()]
-    names = [_name(name) for name, _version in pins]
-    assert len(set(names)) == len(names)
-    assert wanted - {"dawnchorus"} <= set(names)
-
-
-def test_both_locks_agree() -> None:
-    device, everything = (
-        set((ROOT / "locks" / f"{n}.txt").read_text(encoding="utf-8").split()) for n in ("device", "all")
-    )
-    assert device <= everything
-
-
 def test_the_card_of_the_bundled_model_says_what_its_contract_says() -> None:
     assert STARTER.with_suffix(".md").read_text(encoding="utf-8") == card(Classifier().contract)
 
 
-def _name(requirement: str) -> str:
-    return re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower().replace("_", "-")
+@pytest.mark.parametrize("program", ["monitor.cli", "training.cli", "export.cli"])
+def test_onnx_runtime_is_told_to_call_nobody_before_it_is_imported(program: str, tmp_path: Path) -> None:
+    """It would keep a file about the session where temporary files are, and send it to its maker."""
+    code = (
+        "import os, sys, importlib\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'onnxruntime':\n"
+        "            print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        f"importlib.import_module({program!r})\n"
+        "from monitor.classifier import Classifier\n"
+        "Classifier()"
+    )
+    place = {**os.environ, "TMPDIR": str(tmp_path)}
+    place.pop("ORT_DISABLE_TELEMETRY", None)
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=place)
+    assert finished.stdout.split() == ["1"]
+    assert list(tmp_path.iterdir()) == []

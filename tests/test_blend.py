@@ -14,15 +14,15 @@ from training.checkpoint import Checkpoint, Schedule, read_checkpoint
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES
 from training.network import EfficientNetLite
 
-WIDTH = 0.25
+SIZE = "0.25"
 
 
 def network(seed: int, fold: int | None = None) -> Checkpoint:
     """A network of two labels that has learned nothing, with norms that have seen something."""
     torch.manual_seed(seed)
-    made = EfficientNetLite(2, WIDTH, len(SPEC.channels))
+    made = EfficientNetLite(2, SIZE, len(SPEC.channels))
     made(torch.randn(4, len(SPEC.channels), SPEC.n_mels, 40))
-    return Checkpoint(made.state_dict(), ("a", "b"), WIDTH, SPEC, WINDOW_SAMPLES, "hash", Schedule(), fold)
+    return Checkpoint(made.state_dict(), ("a", "b"), SIZE, SPEC, WINDOW_SAMPLES, "hash", Schedule(), fold)
 
 
 def test_the_blend_of_equal_networks_is_that_network() -> None:

@@ -4,22 +4,35 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from rigs import Broker, Daemon, configure, kept, need_root, recordings
 from voice import voice
 
+from monitor.classifier import STARTER, Classifier
 from monitor.clock import Quality, SampleClock
 from monitor.config.clips import Clips
-from monitor.errors import StoreError
+from monitor.errors import ConfigError, StoreError
+from monitor.messages import DetectionMessage
 from monitor.privacy import Silero, VoiceGate
+from monitor.recorded import Position, guano
 from monitor.records import Block, Cause, Detection, Gap, Samples, Taxon, Window
-from monitor.sinks.clips import LONGEST_S, QUEUED, ClipSink, ClipWriter, Fate
+from monitor.sinks.clips import ClipSink, ClipWriter, Fate
+from monitor.sinks.clips.cutting import LONGEST_S
+from monitor.sinks.clips.ledger import Ledger
+from monitor.sinks.clips.writing import QUEUED
+from monitor.sinks.database import FILE
+from monitor.sinks.origin import Origin
+from monitor.sinks.store import Store
 from monitor.soundscape import soundscape
+from monitor.sources.headers import read_header
 from monitor.windows import windows
 
 RATE = 24_000
@@ -27,6 +40,7 @@ START = datetime(2026, 5, 1, 4, 12, 0, tzinfo=UTC)
 CLOCK = SampleClock(RATE, START, Quality.NTP)
 GREAT_TIT = Taxon("Parus major", "Great Tit")
 SCORES = np.zeros(1, np.float32)
+LABELS = Classifier(STARTER).contract.labels
 
 
 def detection(onset_s: float, offset_s: float, number: int = 1, taxon: Taxon = GREAT_TIT) -> Detection:
@@ -35,8 +49,15 @@ def detection(onset_s: float, offset_s: float, number: int = 1, taxon: Taxon = G
 
 
 def made(folder: Path, **others: object) -> Clips:
-    """Settings with a second around each detection."""
-    return Clips(**{"directory": str(folder), "before_s": 1.0, "after_s": 1.0, **others})  # type: ignore[arg-type]
+    """Settings with a second around each detection, and no pictures."""
+    known = {"directory": str(folder), "before_s": 1.0, "after_s": 1.0, "pictures": False}
+    return msgspec.convert(known | others, Clips)
+
+
+def ledger(folder: Path) -> Ledger:
+    """The table of a store in a folder."""
+    Store(folder, "valley", 1000).close()
+    return Ledger(folder / FILE)
 
 
 def _nobody(start: int, end: int) -> None:
@@ -46,11 +67,17 @@ def _nobody(start: int, end: int) -> None:
 class Feed:
     """One stream through a sink, window by window, with detections in between."""
 
-    def __init__(self, settings: Clips, size: int = 3 * RATE, step: int = RATE) -> None:
+    def __init__(self, settings: Clips, size: int = 3 * RATE, step: int = RATE, store: Path | None = None) -> None:
         self.size, self.step = size, step
-        self.writer = ClipWriter(settings, VoiceGate(Silero(), 0.3, 0.5))
+        store = store or Path(settings.directory).parent / "store"
+        self.writer = ClipWriter(settings, VoiceGate(Silero(), 0.3, 0.5), ledger(store), LABELS)
         self.withheld: list[tuple[int, int]] = []
-        self.sink = ClipSink(self.writer, CLOCK, lambda start, end: self.withheld.append((start, end)))
+        self.sink = self.sink_of(CLOCK)
+
+    def sink_of(self, clock: SampleClock) -> ClipSink:
+        """For a stream of another clock."""
+        origin, place = Origin("valley", "usb:mic", clock, "starter"), Position(48.1, 11.6)
+        return ClipSink(self.writer, origin, lambda start, end: self.withheld.append((start, end)), place)
 
     def hear(self, pieces: list[Block | Gap], detections: list[Detection]) -> None:
         """Each detection is reported with the first window that lies behind it."""
@@ -68,12 +95,6 @@ class Feed:
         for found in waiting:
             self.sink.handle(found)
         self.sink.ended(end)
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that runs many tests may take longer than a station does."""
-    monkeypatch.setattr("monitor.sinks.clips.FLUSH_S", 20.0)
 
 
 @pytest.fixture
@@ -188,7 +209,7 @@ def test_a_species_has_so_many_clips_a_day_also_after_a_restart(tmp_path: Path) 
 
 def test_where_nobody_knows_the_time_a_clip_is_named_after_its_place_in_the_recording(tmp_path: Path) -> None:
     feed = Feed(made(tmp_path / "clips"))
-    feed.sink = ClipSink(feed.writer, SampleClock(RATE, None, Quality.UNKNOWN), _nobody)
+    feed.sink = feed.sink_of(SampleClock(RATE, None, Quality.UNKNOWN))
     feed.hear([Block(0, soundscape(RATE))], [detection(4, 8.5)])
     (file,) = files(tmp_path / "clips")
     assert file.relative_to(tmp_path / "clips") == Path("undated/3.0s_parus-major_0.93_00000001.flac")
@@ -206,8 +227,9 @@ def test_the_pipeline_never_waits_for_clips_and_what_is_dropped_is_counted(
             release.wait(30)
             return super().probability(frame)
 
-    writer = ClipWriter(made(tmp_path / "clips"), VoiceGate(Slow(), 0.3, 0.5))
-    sink = ClipSink(writer, CLOCK, _nobody)
+    settings = made(tmp_path / "clips", pictures=True)
+    writer = ClipWriter(settings, VoiceGate(Slow(), 0.3, 0.5), ledger(tmp_path / "store"), LABELS)
+    sink = ClipSink(writer, Origin("valley", "usb:mic", CLOCK, "starter"), _nobody)
     window = Window(0, 3 * RATE, soundscape(RATE)[: 3 * RATE])
     sink.heard(window, SCORES)
     for number in range(QUEUED + 5):
@@ -231,13 +253,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     os.system(f"umount {disk}")  # noqa: S605
 
 
-def test_a_full_disk_costs_clips_and_leaves_no_piece_of_one(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
-    feed = Feed(made(small_disk / "clips"))
+def test_a_full_disk_costs_clips_and_leaves_no_piece_of_one(
+    small_disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = Feed(made(small_disk / "clips", keep={"free_megabytes": 0}), store=tmp_path / "store")
     (small_disk / "ballast").write_bytes(bytes(900_000))
     feed.hear([Block(0, soundscape(RATE))], [detection(4, 8.5), detection(14, 17, 2)])
     assert files(small_disk / "clips") == []
     assert feed.writer.fates == {Fate.DROPPED: 2}
-    assert caplog.text.count("No space left on device") == 1
+    assert caplog.text.count("no room for one") == 1
     (small_disk / "ballast").unlink()
     feed.sink.heard(Window(40 * RATE, 43 * RATE, soundscape(RATE)[: 3 * RATE]), SCORES)
     feed.sink.handle(detection(41, 42, 3))
@@ -257,7 +281,7 @@ def test_pieces_that_a_power_cut_left_are_removed(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"clips in .*/file/clips cannot be written: Not a directory"):
-        Feed(made(tmp_path / "file" / "clips"))
+        Feed(made(tmp_path / "file" / "clips"), store=tmp_path / "store")
 
 
 @pytest.mark.parametrize(("size", "step"), [(RATE, RATE), (3 * RATE, RATE // 2), (2 * RATE, 2 * RATE)])
@@ -276,7 +300,8 @@ def test_the_daemon_keeps_a_song_and_withholds_one_that_somebody_speaks_into(bro
         samples[rate // 2 : rate // 2 + len(words)] += words
         soundfile.write(tmp_path / f"{name}.wav", np.clip(samples, -1, 1), rate, subtype="PCM_16")
     played = recordings(tmp_path / "song.wav", tmp_path / "talk.wav")
-    clips = {"directory": str(tmp_path / "clips"), "before_s": 1, "after_s": 1}
+    rules = [{"species": ["great tit"], "above": 0.4}]
+    clips = {"directory": str(tmp_path / "clips"), "before_s": 1, "after_s": 1, "rules": rules}
     config = configure(tmp_path, played, broker.port, clips=clips, detection={"threshold": 0.4})
     with Daemon(config) as daemon:
         assert daemon.ended() == 0, daemon.said()
@@ -284,8 +309,156 @@ def test_the_daemon_keeps_a_song_and_withholds_one_that_somebody_speaks_into(bro
     song, talk = (str(tmp_path / f"{name}.wav") for name in ("song", "talk"))
     assert {row["recording"] for row in tables["detections"]} == {song, talk}
     ids = [row["id"][:8] for row in tables["detections"] if row["recording"] == song]
-    assert sorted(path.name[-13:-5] for path in files(tmp_path / "clips")) == sorted(ids)
+    flacs, pictures = ([path for path in files(tmp_path / "clips") if path.suffix == one] for one in (".flac", ".png"))
+    assert sorted(path.name[-13:-5] for path in flacs) == sorted(ids)
+    assert [path.with_suffix(".flac") for path in pictures] == flacs
+    kept_clips = {f"{row['folder']}/{row['file']}": row for row in tables["clips"]}
+    assert kept_clips.keys() == {str(path) for path in flacs}
+    for path in flacs:
+        row = kept_clips[str(path)]
+        assert row["bytes"] == path.stat().st_size + path.with_suffix(".png").stat().st_size
+        assert (row["state"], row["species"], row["detection"][:8]) == ("kept", "Parus major", path.name[-13:-5])
     account = {row["recording"]: row for row in tables["effort"]}
     assert (account[song]["heard_s"], account[song]["withheld_s"]) == (9, 0)
     assert account[talk]["withheld_s"] > 2
     assert account[talk]["heard_s"] + account[talk]["withheld_s"] == pytest.approx(9)
+
+
+def test_a_clip_says_itself_when_where_and_what_it_is(feed: Feed, tmp_path: Path) -> None:
+    feed.hear([Block(0, soundscape(RATE))], [detection(4, 8.5)])
+    (file,) = files(tmp_path / "clips")
+    told = guano.comment_fields(soundfile.SoundFile(file).comment)
+    assert told == {
+        "GUANO|Version": "1.0",
+        "Timestamp": "2026-05-01T04:12:03.000Z",
+        "Length": "6.500",
+        "Samplerate": "24000",
+        "Loc Position": "48.100000 11.600000",
+        "Original Filename": "usb:mic",
+        "Species Auto ID": "Parus major",
+        "DawnChorus|Station": "valley",
+        "DawnChorus|Common Name": "Great Tit",
+        "DawnChorus|Label": "parus_major",
+        "DawnChorus|Confidence": "0.9300",
+        "DawnChorus|Detection": "00000001-id",
+        "DawnChorus|Onset": "1.000",
+        "DawnChorus|Offset": "5.500",
+        "DawnChorus|Classifier": "starter",
+        "DawnChorus|Clock": "ntp",
+    }
+    renamed = file.rename(tmp_path / "a.flac")
+    header = read_header(renamed, None)
+    assert (header.start, header.position) == (START + timedelta(seconds=3), Position(48.1, 11.6))
+
+
+def test_a_picture_lies_beside_a_clip_with_the_detection_marked_where_it_is(tmp_path: Path) -> None:
+    feed = Feed(made(tmp_path / "clips", pictures=True))
+    feed.hear([Block(0, soundscape(RATE))], [detection(4, 8.5)])
+    picture, clip = sorted(files(tmp_path / "clips"), key=lambda path: path.suffix, reverse=True)
+    assert (picture.suffix, picture.with_suffix("")) == (".png", clip.with_suffix(""))
+    pixels = np.asarray(Image.open(picture).convert("RGB")).astype(int)
+    marked = np.flatnonzero((np.abs(pixels - np.array([86, 180, 233])).sum(axis=2) == 0).sum(axis=0) > 20)
+    left, across = 96, 700
+    seconds = (marked[[0, -1]] - left) / across * 6.5
+    assert seconds == pytest.approx([1.0, 5.5], abs=0.05)
+    assert picture.stat().st_size < 150_000
+
+
+def test_where_the_configuration_names_no_place_a_clip_says_where_the_receiver_is(tmp_path: Path) -> None:
+    feed = Feed(made(tmp_path / "clips"))
+    feed.sink = ClipSink(feed.writer, Origin("valley", "usb:mic", CLOCK, "starter"), _nobody)
+    store = Store(tmp_path / "store", "valley", 1000)
+    store.locate(-33.5, 151.25)
+    feed.hear([Block(0, soundscape(RATE))], [detection(4, 8.5)])
+    (file,) = files(tmp_path / "clips")
+    assert guano.comment_fields(soundfile.SoundFile(file).comment)["Loc Position"] == "-33.500000 151.250000"
+
+
+ROBIN = Taxon("Erithacus rubecula", "Robin")
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        ([], [1, 2, 3, 4, 5]),
+        ([{"above": 0.9}], [1, 3, 5]),
+        ([{"species": ["GREAT TIT"]}], [1, 2, 3]),
+        ([{"at_most": 1}], [1, 4]),
+        ([{"first_of_day": True, "above": 0.9}], [1, 5]),
+        ([{"rare": 3}], [1, 2, 4, 5]),
+        ([{"new": True}], [1, 4]),
+        ([{"species": ["parus_major"], "at_most": 2}, {"species": ["Erithacus rubecula"], "above": 0.9}], [1, 2, 5]),
+    ],
+)
+def test_rules_say_which_detections_become_clips(
+    tmp_path: Path, rules: list[dict[str, object]], kept: list[int]
+) -> None:
+    feed = Feed(made(tmp_path / "clips"))
+    feed.writer.settings = made(tmp_path / "clips", rules=rules)  # the robin is no label of the model
+    sung = [(1, GREAT_TIT, 0.93), (2, GREAT_TIT, 0.5), (3, GREAT_TIT, 0.95), (4, ROBIN, 0.6), (5, ROBIN, 0.97)]
+    songs = [
+        replace(detection(4 * number, 4 * number + 1, number, taxon), label=label_of(taxon), confidence=confidence)
+        for number, taxon, confidence in sung
+    ]
+    feed.hear([Block(0, soundscape(RATE))], songs)
+    assert sorted(int(path.name[-13:-5]) for path in files(tmp_path / "clips")) == kept
+    assert feed.writer.fates[Fate.WRITTEN] == len(kept)
+    assert feed.writer.fates[Fate.SURPLUS] == 5 - len(kept)
+
+
+def label_of(taxon: Taxon) -> str:
+    """As models name it."""
+    return taxon.scientific_name.lower().replace(" ", "_")
+
+
+def test_what_is_rare_or_new_is_kept_however_many_clips_the_day_has(tmp_path: Path) -> None:
+    rules = [{"rare": 3}, {"above": 0.5}]
+    feed = Feed(made(tmp_path / "clips", at_most_per_species_and_day=1, rules=rules))
+    feed.hear([Block(0, soundscape(RATE))], [detection(4 * number, 4 * number + 1, number) for number in range(1, 6)])
+    assert sorted(int(path.name[-13:-5]) for path in files(tmp_path / "clips")) == [1, 2]
+
+
+def test_what_is_rare_counts_all_that_the_store_holds_and_each_detection_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", "valley", 1000)
+    for number in range(2):
+        store.add(lambda sequence, number=number: stored(sequence, f"before-{number}"))  # type: ignore[misc]
+    feed = Feed(made(tmp_path / "clips", rules=[{"rare": 4}]))
+    store.add(lambda sequence: stored(sequence, "meanwhile"))  # as the daemon does: it is also handed to the sink
+    feed.writer.seen("Parus major")
+    feed.hear([Block(0, soundscape(RATE))], [detection(4, 5)])
+    assert feed.writer.fates == {Fate.SURPLUS: 1}
+    other = Feed(made(tmp_path / "others", rules=[{"rare": 6}]))
+    other.hear([Block(0, soundscape(RATE))], [detection(4, 5)])
+    assert other.writer.fates == {Fate.WRITTEN: 1}
+    store.close()
+
+
+def stored(sequence: int, number: str) -> DetectionMessage:
+    """A great tit in the store."""
+    return DetectionMessage(
+        id=number,
+        station="valley",
+        sequence=sequence,
+        recording="usb:mic",
+        label="parus_major",
+        scientific_name="Parus major",
+        common_name="Great Tit",
+        confidence=0.9,
+        onset_s=0.0,
+        offset_s=1.0,
+        onset_utc=None,
+        offset_utc=None,
+        clock_quality="unknown",
+        clock_error_s=None,
+        model="starter",
+    )
+
+
+def test_a_rule_for_a_species_that_the_model_does_not_know_stops_the_start(tmp_path: Path) -> None:
+    settings = made(tmp_path / "clips", rules=[{"species": ["Parus majro"]}])
+    with pytest.raises(ConfigError, match=r"clips\.rules names 'Parus majro', .* did you mean 'Parus major'"):
+        Feed(settings)
+    feed = Feed(made(tmp_path / "clips"))
+    with pytest.raises(ConfigError, match=r"clips\.rules"):
+        feed.writer.revise(settings)
+    assert feed.writer.settings.rules == []

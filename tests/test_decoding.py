@@ -230,3 +230,14 @@ def _damaged(whole: bytes, rng: np.random.Generator) -> bytes:
     for offset in rng.integers(0, reach, rng.integers(1, 12)):
         content[offset] ^= 1 << int(rng.integers(0, 8))
     return bytes(content[: int(rng.integers(0, len(content)))] if rng.random() < 0.3 else content)
+
+
+@pytest.mark.parametrize("form", ["WAV", "RF64", "W64", "FLAC", "AIFF", "CAF", "AU"])
+def test_samples_of_16_bits_are_those_that_libsndfile_makes_of_them(form: str, tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).integers(-32_768, 32_768, 30_001).astype(np.int16)
+    samples[:4] = (-32_768, 32_767, -1, 0)
+    path = tmp_path / f"a.{form.lower()}"
+    soundfile.write(path, samples, 24_000, subtype="PCM_16", format=form)
+    heard = np.concatenate([block.samples for block in open_recording(path, block_s=0.25).blocks])
+    assert heard.dtype == np.float32
+    assert np.array_equal(heard, soundfile.read(path, dtype="float32")[0])

@@ -71,7 +71,7 @@ THREE = {label: TAXA[label] for label in sorted(PITCH_HZ)}
 WINDOW_S = 3.0
 WINDOW_SAMPLES = round(WINDOW_S * SPEC.sample_rate)
 N_FRAMES = SPEC.n_frames(WINDOW_SAMPLES)
-WIDTH = 0.25
+SIZE = "0.25"
 N_PLOTS = 7
 modest = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -689,9 +689,9 @@ def test_kept_scores_of_other_recordings_are_refused(heard: Heard, playlist: Pla
 
 
 def checkpoint(manifest: Manifest, fold: int | None, **changes: object) -> Checkpoint:
-    network = EfficientNetLite(len(manifest.labels), WIDTH, len(SPEC.channels))
+    network = EfficientNetLite(len(manifest.labels), SIZE, len(SPEC.channels))
     made = Checkpoint(
-        network.state_dict(), manifest.labels, WIDTH, SPEC, WINDOW_SAMPLES, manifest.content_hash(), Schedule(), fold
+        network.state_dict(), manifest.labels, SIZE, SPEC, WINDOW_SAMPLES, manifest.content_hash(), Schedule(), fold
     )
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
 

@@ -44,7 +44,7 @@ from training.evaluation.scored import Listener
 from training.evaluation.thresholds import Wanted
 from training.train import predict, sigmoid, train
 
-WIDTH = 0.25
+SIZE = "0.25"
 N_WINDOWS = 24
 """that calibrate; a real model takes a thousand"""
 N_FRAMES = SPEC.n_frames(WINDOW_SAMPLES)
@@ -75,9 +75,9 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     manifest = read_manifest(data)
     spectra = read_spectra(manifest.recordings, SPEC, WINDOW_SAMPLES)
     names = {label: manifest.taxa[label].scientific_name for label in manifest.labels}
-    weights = train(Examples(manifest.recordings, spectra, names, SPEC, N_FRAMES), WIDTH, SCHEDULE)
+    weights = train(Examples(manifest.recordings, spectra, names, SPEC, N_FRAMES), SIZE, SCHEDULE)
     data_hash = manifest.content_hash()
-    checkpoint = Checkpoint(weights, manifest.labels, WIDTH, SPEC, WINDOW_SAMPLES, data_hash, SCHEDULE, None)
+    checkpoint = Checkpoint(weights, manifest.labels, SIZE, SPEC, WINDOW_SAMPLES, data_hash, SCHEDULE, None)
     checkpoint.save(folder / "all.pt")
     rng = np.random.default_rng(0)
     network = checkpoint.network()
@@ -294,13 +294,13 @@ def with_bias(path: Path, out: Path, change: Callable[[Floats], Floats]) -> Path
 
 def refusal(float_path: Path, int8_path: Path, held_out: Judged) -> str:
     with pytest.raises(ModelError) as refused:
-        check(int8_path, measure(float_path, int8_path, held_out), bars_of(WIDTH))
+        check(int8_path, measure(float_path, int8_path, held_out), bars_of(SIZE))
     return str(refused.value)
 
 
 def test_a_faithful_file_is_let_through_with_its_figures(made: Made, figures: dict[str, float]) -> None:
-    check(made.int8_path, figures, bars_of(WIDTH))
-    assert set(figures) == {bar.figure for bar in bars_of(WIDTH)}
+    check(made.int8_path, figures, bars_of(SIZE))
+    assert set(figures) == {bar.figure for bar in bars_of(SIZE)}
     assert figures["float_difference"] <= 1e-4
     assert figures["average_precision"] > 0.9
     assert figures["average_precision_loss"] <= 0.005
@@ -380,7 +380,7 @@ def test_verify_tells_each_figure_of_a_faithful_file(
     call("verify", workshop.checkpoint_path, exported, "--data", workshop.data)
     shown = capsys.readouterr().out
     assert "MISSED" not in shown
-    assert all(bar.says in shown for bar in bars_of(WIDTH))
+    assert all(bar.says in shown for bar in bars_of(SIZE))
 
 
 def test_verify_names_the_failing_line_and_exits_with_1(

@@ -21,13 +21,13 @@ def test_what_is_installed_is_what_systemd_takes(tmp_path: Path) -> None:
         unit = tmp_path / installation.UNITS / name
         assert f"ExecStart={PROGRAM} run" in unit.read_text(encoding="utf-8")
         assert (unit.with_name(f"{name}.d") / "10-station.conf").exists()
+    for name in installation.UPKEEP:
+        unit = tmp_path / installation.UNITS / name
+        assert f"ExecStart={PROGRAM} upkeep" in unit.read_text(encoding="utf-8")
+        assert (unit.with_name(f"{name}.d") / "10-upkeep.conf").exists()
+    units = [str(tmp_path / installation.UNITS / name) for name in ("dawnchorus.service", "dawnchorus@meadow.service")]
     verified = subprocess.run(
-        [
-            required("systemd-analyze"),
-            "verify",
-            "--recursive-errors=yes",
-            str(tmp_path / installation.UNITS / "dawnchorus.service"),
-        ],
+        [required("systemd-analyze"), "verify", "--recursive-errors=yes", *units],
         capture_output=True,
         text=True,
         check=False,

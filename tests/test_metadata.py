@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.clock import Quality
+from monitor.errors import RecordingError
 from monitor.recorded import Position, Recorder, guano, riff, wamd
 from monitor.sources.metadata import Metadata, read_metadata
 from monitor.sources.names import in_utc
@@ -205,3 +206,118 @@ def test_a_wav_without_end_of_chunks_is_left_after_a_thousand() -> None:
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"fLaC" + bytes(100), b"RIFF\0\0\0\0AVI " + bytes(100)])
 def test_what_is_no_wav_has_no_chunks(content: bytes) -> None:
     assert list(riff.chunks(io.BytesIO(content))) == []
+
+
+# Frontier Labs: comments of a FLAC
+
+
+def flac_with(comments: list[str], vendor: str = "Frontier Labs", *, last: bool = True) -> bytes:
+    """A FLAC of a tenth of a second with these comments in the place of its own."""
+    made = io.BytesIO()
+    soundfile.write(made, np.zeros(2_400, np.float32), 24_000, format="FLAC")
+    content = made.getvalue()
+    kept, position, more = [], 4, True
+    while more:
+        kind, size = content[position], int.from_bytes(content[position + 1 : position + 4], "big")
+        more = not kind & 0x80
+        if kind & 0x7F != 4:
+            kept.append((kind & 0x7F, content[position + 4 : position + 4 + size]))
+        position += 4 + size
+    texts = [vendor.encode(), *(comment.encode() for comment in comments)]
+    parts = [struct.pack("<I", len(text)) + text for text in texts]
+    kept.append((4, parts[0] + struct.pack("<I", len(comments)) + b"".join(parts[1:])))
+    blocks = [
+        bytes([kind | (0x80 if last and index == len(kept) - 1 else 0)]) + len(block).to_bytes(3, "big") + block
+        for index, (kind, block) in enumerate(kept)
+    ]
+    return b"fLaC" + b"".join(blocks) + content[position:]
+
+
+FRONTIER = [
+    "SensorFirmwareVersion= 3.28   ",
+    "RecordingStart=2026-05-01T04:12:03+0000",
+    "RecordingEnd=2026-05-01T05:12:03+0000",
+    "SensorUid=000010205",
+    "SensorLocation=-18.2656 +144.5564",
+    "BatteryLevel= 91% ( 4.02 V )",
+]
+
+
+def test_a_recorder_of_frontier_labs_says_when_it_really_began_where_and_who_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "20260501T061200+0200_REC.flac"
+    path.write_bytes(flac_with(FRONTIER))
+    stream = open_recording(path)
+    assert stream.start == datetime(2026, 5, 1, 4, 12, 3, tzinfo=UTC)
+    assert stream.recorded is not None
+    assert stream.recorded.position == Position(-18.2656, 144.5564)
+    assert stream.recorded.recorder == Recorder("Frontier Labs", "", "000010205")
+    assert sum(len(block.samples) for block in stream.blocks) == 2_400
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("+43.7043 -065.9508", Position(43.7043, -65.9508)),
+        ("-18.2656+144.5564", Position(-18.2656, 144.5564)),
+        ("43.7043, +1", Position(43.7043, 1.0)),
+        ("unknown", None),
+        ("", None),
+        ("+91.0 +10.0", None),
+    ],
+)
+def test_frontier_labs_says_where_if_it_knows(text: str, position: Position | None) -> None:
+    assert read(flac_with([*FRONTIER[:4], f"sensorLocation={text}"]), "a.flac").position == position
+
+
+def test_the_name_says_the_time_where_the_comments_of_frontier_labs_make_no_sense() -> None:
+    found = read(flac_with(["SensorFirmwareVersion=3.08", "RecordingStart=soon"]), "20260501T061200+0200_REC.flac")
+    assert in_utc(found.written, None) == MAY_MORNING
+
+
+def test_the_comments_of_any_other_flac_say_nothing_of_a_recorder() -> None:
+    found = read(flac_with(["ARTIST=a bird", "RecordingStart=2026-05-01T04:12:03+0000"], "reference libFLAC"), "a.flac")
+    assert (found.written, found.recorder) == (None, Recorder())
+
+
+@modest
+@given(st.binary(max_size=60), st.integers(0, 400))
+def test_no_flac_is_too_strange(damage: bytes, at: int) -> None:
+    whole = flac_with(FRONTIER)
+    read(whole[:at] + damage + whole[at + len(damage) :], "a.flac")
+    read(whole[:at], "a.flac")
+    read(flac_with([], last=False) + damage, "a.flac")
+
+
+# Time expansion
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        guano_chunk(TE="10"),
+        guano_chunk(TE="10", Samplerate="240000"),
+        chunk(b"wamd", struct.pack("<HIH", 0x0F, 2, 10)),
+    ],
+)
+def test_a_recording_that_is_slower_than_what_it_heard_is_refused(further: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bat.wav"
+    path.write_bytes(wav(further))
+    with pytest.raises(RecordingError, match=r"bat\.wav: is 10 times slower than what it heard"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        guano_chunk(TE="1"),
+        guano_chunk(TE="10", Samplerate="24000"),
+        guano_chunk(TE="nan"),
+        guano_chunk(TE="none"),
+        chunk(b"wamd", struct.pack("<HIH", 0x0F, 2, 1)),
+        chunk(b"wamd", struct.pack("<HI", 0x0F, 2)),
+    ],
+)
+def test_a_recording_in_real_time_is_heard_whatever_its_field_says(further: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bird.wav"
+    path.write_bytes(wav(further))
+    assert open_recording(path).sample_rate == 24_000

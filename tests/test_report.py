@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +23,7 @@ from command import dawnchorus, sentence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pyarrow import parquet
 
 from monitor.clock import rfc3339
 from monitor.report.accumulation import accumulate
@@ -495,6 +496,160 @@ def test_of_very_many_species_or_years_the_page_stays_below_5_mb(tmp_path: Path)
         assert f"The other {150 - page.tags['article']} species stand in the table." in page.text
 
 
+def lost_minute(at: datetime, cause: str, **others: object) -> Minute:
+    """A minute in which nothing was heard."""
+    none = replace(minute(at, heard=0.0), lost_device=0, **others)  # type: ignore[arg-type]
+    return replace(none, **{cause: 60 * RATE})  # type: ignore[arg-type]
+
+
+def minutes_from(at: datetime, count: int, **others: object) -> list[Minute]:
+    """Minutes that were heard."""
+    return [replace(minute(at + timedelta(minutes=number)), **others) for number in range(count)]  # type: ignore[arg-type]
+
+
+def test_interruptions_are_told_with_their_cause_and_where_there_is_no_record(station: Station, tmp_path: Path) -> None:
+    at = START + timedelta(hours=6)
+    station.hear(*minutes_from(START, 3))
+    station.hear(*(lost_minute(START + timedelta(minutes=number), "lost_device") for number in (3, 4, 5)))
+    station.hear(
+        lost_minute(START + timedelta(minutes=6), "lost_overload"), *minutes_from(START + timedelta(minutes=7), 2)
+    )
+    station.hear(*minutes_from(at, 2), lost_minute(at + timedelta(minutes=2), "paused"))
+    station.hear(lost_minute(at + timedelta(minutes=3), "lost_overrun"))
+    station.hear(*(replace(one, recording="pond") for one in minutes_from(START, 2)))
+    found = [
+        (one.recording, one.start_utc[11:16], one.lasting_s, one.cause) for one in station.season().health.interruptions
+    ]
+    assert found == [
+        ("mic", "00:09", (6 * 60 - 9) * 60, "no_record"),
+        ("mic", "00:03", 180, "lost_device"),
+        ("mic", "00:06", 60, "lost_overload"),
+        ("mic", "06:03", 60, "lost_overrun"),
+    ]
+    assert station.season().health.lost == {(START.date(), 0): 240, (START.date(), 6): 60}
+    text = page_of(station.season(), tmp_path).text
+    assert "1 May 2026 00:09 1 May 2026 06:00 mic no record: without power, or not running 5.8 h" in text
+    assert "mic lost: the microphone was gone, dead or frozen 3.0 min" in text
+
+
+def test_of_very_many_interruptions_the_longest_are_told_and_the_others_summed_up(
+    station: Station, tmp_path: Path
+) -> None:
+    for number in range(30):
+        at = START + timedelta(minutes=40 * number)
+        station.hear(
+            minute(at), *(lost_minute(at + timedelta(minutes=1 + n), "lost_device") for n in range(1 + number % 3))
+        )
+        station.hear(*minutes_from(at + timedelta(minutes=2 + number % 3), 38 - number % 3))
+    text = page_of(station.season(), tmp_path).text
+    assert "18 shorter ones together 26.0 min" in text
+    assert len(station.season().health.interruptions) == 30
+
+
+def test_how_far_the_clock_could_be_trusted_is_told_day_by_day(station: Station, tmp_path: Path) -> None:
+    station.hear(*(replace(minute(START + timedelta(days=day)), clock_error_s=0.01 * (day + 1)) for day in range(3)))
+    unsynced = {"clock_quality": "unsynced", "clock_error_s": None}
+    for day in (3, 5):
+        station.hear(*minutes_from(START + timedelta(days=day), 1, **unsynced))
+        station.hear(*minutes_from(START + timedelta(days=day, hours=1), 1))
+    station.hear(minute(START + timedelta(days=6)))
+    found = [(one.first.day, one.last.day, one.quality, one.error_s) for one in station.season().health.trust]
+    assert found == [(1, 3, "ntp", 0.03), (4, 6, "unsynced", None), (7, 7, "ntp", 0.1)]
+    text = page_of(station.season(), tmp_path).text
+    assert "1 May 2026 3 May 2026 by a synchronised system clock 30 ms" in text
+    assert "4 May 2026 6 May 2026 by a clock that nothing vouches for ?" in text
+
+
+def test_what_became_of_clips_and_of_messages_is_told(station: Station, tmp_path: Path) -> None:
+    station.hear(minute(START))
+    rows = [
+        (1, None, "kept", 2e6),
+        (2, "size", "deleted", 3e6),
+        (3, "size", "deleted", 1e6),
+        (4, "age", "deleted", 5e5),
+    ]
+    for number, why, state, size in rows:
+        station.execute(
+            "INSERT INTO clips (folder, file, detection, species, confidence, start_utc, clock_quality, length_s, "
+            "bytes, state, why) VALUES ('clips', ?, 'x', 'Parus major', 0.9, ?, 'ntp', 6, ?, ?, ?)",
+            (f"{number}.flac", rfc3339(START + timedelta(days=number)), round(size), state, why),
+        )
+    station.execute("UPDATE outbox_totals SET dropped = 1234")
+    text = page_of(station.season(), tmp_path).text
+    assert "kept 1 2.0 MB deleted: they were old 1 0.5 MB deleted: all together were too large 2 4.0 MB" in text
+    assert "gave up 1,234 messages" in text
+    early = station.season(Period(first=START.date(), last=START.date() + timedelta(days=1)))
+    assert [(one.why, one.count) for one in early.health.clips] == [(None, 1)]
+
+
+def test_a_detection_that_somebody_rejected_is_not_among_the_best_clips(station: Station, tmp_path: Path) -> None:
+    first, second = station.find(START + timedelta(seconds=12)), station.find(START + timedelta(seconds=72))
+    clip(tmp_path / "clips", f"20260501T000010Z_parus-major_0.95_{first[:8]}.flac")
+    clip(tmp_path / "clips", f"20260501T000110Z_parus-major_0.80_{second[:8]}.flac")
+    for said in ("confirmed", "rejected"):
+        station.execute(
+            "INSERT INTO verdicts (id, detection, verdict, scientific_name, who, at_utc, note) "
+            "VALUES (?, ?, ?, '', '', '', '')",
+            (said, first, said),
+        )
+    season = station.season(clipping=Clipping(tmp_path / "clips"))
+    assert [one.confidence for one in season.sounds["Parus major"]] == [0.80]
+
+
+def test_the_same_numbers_stand_in_parquet_with_types(results: Path, tmp_path: Path) -> None:
+    told = dawnchorus(
+        "report", results, "-o", tmp_path / "x.html", "--tables", tmp_path / "t", "-f", "csv", "-f", "parquet"
+    )
+    assert told.returncode == 0, told.stderr
+    names = sorted(path.stem for path in (tmp_path / "t").glob("*.csv"))
+    assert names == sorted(path.stem for path in (tmp_path / "t").glob("*.parquet"))
+    assert len(names) == 11
+    for name in names:
+        table = parquet.read_table(tmp_path / "t" / f"{name}.parquet")
+        rows = rows_of(tmp_path / "t" / f"{name}.csv")
+        assert [[_plain(cell) for cell in row.values()] for row in table.to_pylist()] == [
+            [_plain(cell) for cell in row.values()] for row in rows
+        ]
+    species = parquet.read_schema(tmp_path / "t" / "species.parquet")
+    assert str(species.field("first_utc").type) == "timestamp[ms, tz=UTC]"
+    assert str(species.field("detections").type) == "int64"
+    assert str(parquet.read_schema(tmp_path / "t" / "hours.parquet").field("day").type) == "date32[day]"
+
+
+def _plain(cell: object) -> object:
+    """The same from a cell of either, what is empty being None."""
+    if isinstance(cell, datetime):
+        return rfc3339(cell)
+    text = "" if cell is None else str(cell)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def test_an_unknown_form_of_tables_is_one_sentence(station: Station) -> None:
+    told = dawnchorus("report", station.folder, "-f", "xls")
+    assert told.returncode == 2
+    assert "expected csv, parquet" in told.stderr
+
+
+def test_the_clips_of_an_analysis_are_in_its_report_without_being_named(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "20260501_045950.wav", soundscape(32_000)[: 12 * 32_000], 32_000)
+    results = tmp_path / "results"
+    told = dawnchorus("analyze", tmp_path / "20260501_045950.wav", "-o", results, "--timezone", "UTC", "--clips", "1")
+    assert told.returncode == 0, told.stderr
+    assert dawnchorus("report", results, "-o", tmp_path / "x.html").returncode == 0
+    assert Page(tmp_path / "x.html").tags["audio"] == 1
+    with opened(results, Period()) as connection:
+        (sound,) = read_season(connection, Asked("x", clipping=Clipping(results / "clips", 99.0))).sounds["Parus major"]
+    (row,) = rows_of(results / "clips" / "clips.csv")
+    (found,) = [one for one in rows_of(results / "detections.csv") if one["id"][:8] in row["clip"]]
+    assert sound.onset_utc == found["onset_utc"]
+    assert sound.mark is not None
+    lasts_s = float(found["offset_s"]) - float(found["onset_s"])
+    assert sound.mark[1] - sound.mark[0] == pytest.approx(lasts_s, abs=0.01)
+
+
 def test_nothing_is_written_to_the_store(station: Station, tmp_path: Path) -> None:
     station.find(START)
     before = (station.folder / FILE).read_bytes()
@@ -523,7 +678,7 @@ def test_what_cannot_be_reported_on_is_one_sentence(station: Station, tmp_path: 
     said = sentence(dawnchorus("report", station.folder, "--timezone", "Nowhere"), 78)
     assert "'Nowhere' is not known" in said
     station.execute("PRAGMA user_version = 99")
-    assert "database version 99" in sentence(dawnchorus("report", station.folder), 1)
+    assert "version 99" in sentence(dawnchorus("report", station.folder), 1)
     run = dawnchorus("report", station.folder, "--from", "2026-05-02", "--to", "2026-05-01")
     assert run.returncode == 2
 

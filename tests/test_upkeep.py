@@ -52,7 +52,7 @@ MINUTE = Minute(
     clipped_s=0.0,
     noise_dbfs="{}",
 )
-UNITS = ("dawnchorus-upkeep.service", "dawnchorus-upkeep.timer")
+UNITS = ("dawnchorus-upkeep", "dawnchorus-upkeep@")
 
 
 def detection(sequence: int, onset: datetime | None) -> DetectionMessage:
@@ -133,7 +133,7 @@ def test_without_a_limit_all_is_kept_and_the_log_is_emptied(tmp_path: Path) -> N
 def test_a_clock_that_was_set_years_ahead_does_not_empty_the_store(tmp_path: Path) -> None:
     filled(tmp_path, [20.0, 10.0], 2)
     done = look_after(tmp_path, KEEP, NOW + timedelta(days=10_000))
-    assert done.removed == {"detections": 0, "effort": 0, "minutes": 0, "corrections": 0}
+    assert done.removed == {"detections": 0, "effort": 0, "minutes": 0, "corrections": 0, "clips": 0}
 
 
 def test_who_reads_meanwhile_only_keeps_the_log_from_being_emptied(tmp_path: Path) -> None:
@@ -212,14 +212,15 @@ def test_a_disk_that_runs_full_is_the_exit_code(tmp_path: Path) -> None:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_systemd_finds_nothing_wrong_with_the_timer_and_little_exposed(tmp_path: Path) -> None:
-    for name in UNITS:
-        text = (ROOT / "systemd" / name).read_text(encoding="utf-8")
-        (tmp_path / name).write_text(text.replace("/opt/dawnchorus/bin", str(BIN)), encoding="utf-8")
-    paths = [str(tmp_path / name) for name in UNITS]
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_nothing_wrong_with_the_timer_and_little_exposed(tmp_path: Path, unit: str) -> None:
+    parts = [(ROOT / "systemd" / name).read_text(encoding="utf-8") for name in (f"{unit}.service", "upkeep.conf")]
+    service, timer = tmp_path / f"{unit}.service", tmp_path / f"{unit}.timer"
+    service.write_text("\n".join(parts).replace("/opt/dawnchorus/bin", str(BIN)), encoding="utf-8")
+    timer.write_text((ROOT / "systemd" / timer.name).read_text(encoding="utf-8"), encoding="utf-8")
     for words in (
-        ["verify", "--recursive-errors=yes", *paths],
-        ["security", "--offline=true", "--threshold=15", paths[0]],
+        ["verify", "--recursive-errors=yes", *(str(path).replace("@.", "@meadow.") for path in (service, timer))],
+        ["security", "--offline=true", "--threshold=15", str(service)],
     ):
         said = subprocess.run([required("systemd-analyze"), *words], capture_output=True, text=True, check=False)
         assert (said.returncode, said.stderr) == (0, ""), said.stdout[-300:]

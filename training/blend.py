@@ -17,7 +17,7 @@ from training.checkpoint import Checkpoint, differences
 def blend(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     """The mean of checkpoints' weights, with the window and schedule of the last.
 
-    Raises ModelError where they are of different labels, width, front end, data or fold.
+    Raises ModelError where they are of different labels, size, front end, data or fold.
     """
     last = checkpoints[-1]
     for one in checkpoints[:-1]:
@@ -36,7 +36,7 @@ def _kept(checkpoint: Checkpoint) -> dict[str, object]:
     """What must be the same."""
     return {
         "labels": checkpoint.labels,
-        "width": checkpoint.width,
+        "size": checkpoint.size,
         "data hash": checkpoint.data_hash,
         "fold": checkpoint.fold,
         **asdict(checkpoint.spec),

@@ -28,6 +28,8 @@ class Schedule:
     """shares of the steps after which windows are drawn anew by the network's own belief"""
     frozen: float = 0.0
     """share of the steps in which only the last layer learns; 1: for good"""
+    taught: float = 0.5
+    """share of the loss that a teacher has, where there is one"""
     seed: int = 1
 
 
@@ -37,17 +39,20 @@ class Checkpoint:
 
     weights: dict[str, Tensor]
     labels: tuple[str, ...]
-    width: float
+    size: str
+    """of the network, as `training.network.size_of` knows it"""
     spec: MelSpec
     window_samples: int
     data_hash: str
     schedule: Schedule
     fold: int | None
     """the fold that was left out; None: trained on everything"""
+    pretrained: str = ""
+    """what the first of its line began with, and its version; empty: with chance"""
 
     def network(self) -> EfficientNetLite:
         """The network with these weights, ready to score."""
-        network = EfficientNetLite(len(self.labels), self.width, len(self.spec.channels))
+        network = EfficientNetLite(len(self.labels), self.size, len(self.spec.channels))
         network.load_state_dict(self.weights)
         return network.eval()
 

@@ -45,7 +45,7 @@ def model(
     Example: dawnchorus-export model --evaluation build/training/evaluation.json --out monitor/models/starter.onnx
     """
     trained, manifest = read_checkpoint(checkpoint), read_manifest(data)
-    network, bars = trained.network(), bars_of(trained.width)
+    network, bars = trained.network(), bars_of(trained.size)
     with tempfile.TemporaryDirectory() as folder:
         float_path, path = Path(folder) / "float.onnx", Path(folder) / out.name
         contract = make_float(name, trained, manifest, read_figures(evaluation, trained), float_path)

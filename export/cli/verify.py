@@ -31,7 +31,7 @@ def verify(
     trained, contract, manifest = read_checkpoint(checkpoint), Classifier(file).contract, read_manifest(data)
     check_same_network(trained, contract, file)
     check_data(trained, manifest)
-    network, bars = trained.network(), bars_of(trained.width)
+    network, bars = trained.network(), bars_of(trained.size)
     held_out = held_out_windows(contract, manifest, lambda some: predict(network, some))
     with tempfile.TemporaryDirectory() as folder:
         float_path = Path(folder) / "float.onnx"

@@ -9,6 +9,7 @@ journal       outcomes on the disk as they come: an analysis that was ended goes
 alone         analyses in this process
 workers       analyses in processes that share nothing
 cluster       analyses on a Dask cluster
+clips         the sound of the best detections, chosen by best, cut by excerpts
 sheets        the journal -> the tables, in the order of the recordings
 progress      how far it is, how fast, how long still
 watching      folders to which recordings are added

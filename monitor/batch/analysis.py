@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from monitor import pipeline
 from monitor.batch.found import Failure
@@ -17,6 +16,7 @@ from monitor.sinks.origin import Origin
 from monitor.sinks.tables import DetectionRows, EffortRows, Heard, ScoreRows, Source
 from monitor.sources import Stream, until_broken
 from monitor.sources.recordings import Reading, open_recordings
+from monitor.sources.remote import Named, here
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +35,8 @@ class Analysis:
         bands_hz = [one.classifier.contract.band_hz for one in self.recognisers]
         return min(low for low, _high in bands_hz), max(high for _low, high in bands_hz)
 
-    def outcome(self, paths: Sequence[Path]) -> Outcome:
-        """Run a file, or files that continue each other, through the pipeline.
+    def outcome(self, paths: Sequence[Named]) -> Outcome:
+        """Run a file, or files that continue each other, through the pipeline; what lies elsewhere is fetched first.
 
         What breaks off keeps what was found up to there; why, and why it cannot be opened or is too short for a model,
         are the outcome's failures.
@@ -45,9 +45,10 @@ class Analysis:
         heard: list[_Channel] = []
         scores = Packed()
         try:
-            for stream in open_recordings(paths, self.reading, errors.append):
-                heard.append(_Channel(self, stream, scores))
-                heard[-1].hear(errors)
+            with here(paths) as places:
+                for stream in open_recordings(places, self.reading, errors.append):
+                    heard.append(_Channel(self, stream, scores))
+                    heard[-1].hear(errors)
         except RecordingError as error:
             errors.append(error)
         except OSError as error:  # it vanished while it was looked at

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from monitor.batch import sheets
 from monitor.batch.alone import Crew
+from monitor.batch.clips import Clipped, Clipping
 from monitor.batch.found import Failure, Recording
 from monitor.batch.journal import Journal
 from monitor.batch.progress import Account, Progress
@@ -20,6 +21,8 @@ class Season:
     crew: Crew
     results: Results
     band_hz: tuple[float, float]
+    clipping: Clipping | None = None
+    """None: no sound is kept"""
 
     def analyze(
         self,
@@ -43,6 +46,9 @@ class Season:
                 account.add(recording, outcome)
                 told(account.now())
         self.journal.flush()
-        summary = sheets.write(recordings, self.journal, self.results, self.band_hz, failures)
+        clipped = Clipped() if self.clipping is None else self.clipping.write(recordings, self.journal)
+        troubles = [*failures, *clipped.failures]
+        summary = sheets.write(recordings, self.journal, self.results, self.band_hz, troubles)
+        summary.clips, summary.withheld = len(clipped.lines), clipped.withheld
         self.journal.complete()
         return summary

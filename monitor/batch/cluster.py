@@ -1,7 +1,8 @@
 """Analysis on a cluster, by Dask distributed, which the extra `cluster` brings.
 
-Workers need the same program and see recordings and models under the same paths as this machine. Each opens the models
-once. Dask gives what a lost worker had to another one; a recording that loses it too many is reported.
+Workers need the same program and see recordings and models under the same paths as this machine; URLs they ask
+themselves. Each opens the models once. Dask gives what a lost worker had to another one; a recording that loses it too
+many is reported.
 """
 
 import logging
@@ -9,13 +10,13 @@ from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.batch.found import Failure, Recording
 from monitor.batch.outcome import Outcome
 from monitor.batch.terms import Terms
 from monitor.errors import ConfigError, MonitorError
+from monitor.sources.remote import Named
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
@@ -110,7 +111,7 @@ def _outcomes(client: "Client", waiting: deque[Recording]) -> Generator[tuple[Re
             yield recording, future.result()
 
 
-def _analysed(paths: Sequence[Path]) -> Outcome:
+def _analysed(paths: Sequence[Named]) -> Outcome:
     """Runs in a worker."""
     from distributed import get_worker  # noqa: PLC0415
 

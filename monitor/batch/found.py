@@ -8,13 +8,14 @@ from pathlib import Path
 from monitor.errors import MonitorError
 from monitor.sources.finding import search
 from monitor.sources.joining import continuing
+from monitor.sources.remote import Named, Remote
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A file, or files that continue each other, to be analysed."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Named, ...]
     """as they were named"""
     size: int
     """bytes"""
@@ -22,10 +23,14 @@ class Recording:
     """another one whenever a file is written to"""
 
     @staticmethod
-    def of(paths: Iterable[Path]) -> "Recording":
+    def of(paths: Iterable[Named]) -> "Recording":
         """As it is now. What has just vanished fails when it is opened, and with a reason."""
         sizes, stamps = [], []
         for path in (paths := tuple(paths)):
+            if isinstance(path, Remote):
+                sizes.append(path.size)
+                stamps.append(path.stamp)
+                continue
             try:
                 status = path.stat()
             except OSError:
@@ -44,7 +49,7 @@ class Failure:
     """without the path"""
 
     @staticmethod
-    def of(error: MonitorError, paths: Sequence[Path]) -> "Failure":
+    def of(error: MonitorError, paths: Sequence[Named | str]) -> "Failure":
         """From a sentence that begins with one of the paths."""
         told = str(error)
         path = next((path for path in paths if told.startswith(f"{path}: ")), None)
@@ -61,7 +66,8 @@ class Failure:
 class Search:
     """Where recordings are looked for, and which of them belong together."""
 
-    paths: Sequence[Path]
+    paths: Sequence[Path | str]
+    """a text is a URL"""
     zone: tzinfo | None = None
     """of times in names that do not say"""
     longest_gap_s: float | None = None
@@ -70,7 +76,7 @@ class Search:
     def find(self) -> tuple[list[Recording], list[Failure]]:
         """All recordings there are now, in a stable order, and where could not be looked."""
         found = search(self.paths)
-        files: Iterable[tuple[Path, ...]] = ((path,) for path in found.recordings)
+        files: Iterable[tuple[Named, ...]] = ((path,) for path in found.recordings)
         if self.longest_gap_s is not None:
             files = continuing(found.recordings, self.zone, self.longest_gap_s)
         failures = [Failure.of(error, self.paths) for error in found.troubles]

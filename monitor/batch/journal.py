@@ -139,7 +139,7 @@ class Journal:
 
 def _key(recording: Recording) -> bytes:
     """A name need not be UTF-8, and holds no zero byte."""
-    return b"\0".join(map(os.fsencode, recording.paths))
+    return b"\0".join(os.fsencode(str(path)) for path in recording.paths)
 
 
 def _reason(error: Exception) -> str:

@@ -47,6 +47,9 @@ class Summary:
     lost_s: float = 0.0
     detections: Counter[str] = field(default_factory=Counter)
     """by common name"""
+    clips: int = 0
+    withheld: int = 0
+    """clips in which somebody speaks"""
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""

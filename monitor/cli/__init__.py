@@ -17,9 +17,11 @@ from monitor.cli.config import app as config_app
 from monitor.cli.demo import demo
 from monitor.cli.devices import devices
 from monitor.cli.diff import diff
+from monitor.cli.discover import discover
 from monitor.cli.doctor import doctor
 from monitor.cli.effort import effort
 from monitor.cli.evaluate import evaluate
+from monitor.cli.find import find
 from monitor.cli.messages import messages
 from monitor.cli.model import app as model_app
 from monitor.cli.options import EX_CONFIG, FAILED, err, out, plain
@@ -28,7 +30,9 @@ from monitor.cli.run import run
 from monitor.cli.service import app as service_app
 from monitor.cli.spectrogram import spectrogram
 from monitor.cli.upkeep import upkeep
+from monitor.cli.verdicts import app as verdicts_app
 from monitor.cli.watch import watch
+from monitor.cli.web import web
 from monitor.errors import ConfigError, MonitorError
 
 app = typer.Typer(
@@ -53,12 +57,16 @@ for command in (
     upkeep,
     spectrogram,
     report,
+    find,
+    discover,
+    web,
 ):
     app.command()(command)
 app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
 app.add_typer(service_app, name="service")
 app.add_typer(command_app, name="command")
+app.add_typer(verdicts_app, name="verdicts")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001

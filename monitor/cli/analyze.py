@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monitor.batch.alone import Crew
     from monitor.batch.analysis import Analysis
     from monitor.batch.analyze import Season
+    from monitor.batch.clips import Clipping
     from monitor.batch.found import Failure, Recording, Search
     from monitor.batch.terms import Channels, Terms
     from monitor.sinks.tables import Format
@@ -69,6 +70,17 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="Proces
 Scheduler = Annotated[
     str | None, typer.Option(metavar="local|tcp://HOST:PORT", help="Of a Dask cluster that does the work.")
 ]
+BestClips = Annotated[
+    int | None,
+    typer.Option(
+        "--clips",
+        min=1,
+        metavar="N",
+        help="Also write the sound of the best N detections of each species: FLAC and a spectrogram, in clips/. "
+        "Whoever speaks in them is heard.",
+    ),
+]
+Speechless = Annotated[bool, typer.Option("--withhold-speech", help="No clips in which somebody speaks.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever an earlier call has done.")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Exit with 0 though recordings failed: see errors.csv.")]
 WatchNew = Annotated[bool, typer.Option("--watch", help="Go on with recordings that are added, until interrupted.")]
@@ -80,7 +92,10 @@ Shown = Annotated[Told, typer.Option("--progress", help="auto: a bar on a termin
 
 def analyze(  # noqa: PLR0913, PLR0917
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Recordings, folders that hold some, patterns such as 'card/**/*.wav'.")
+        list[str] | None,
+        typer.Argument(
+            help="Recordings, folders that hold some, patterns such as 'card/**/*.wav', URLs such as s3://..."
+        ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the tables.")] = Path(),
     form: Forms = None,
@@ -101,6 +116,8 @@ def analyze(  # noqa: PLR0913, PLR0917
     lists: Lists = None,
     jobs: Jobs = 1,
     scheduler: Scheduler = None,
+    best_clips: BestClips = None,
+    withhold_speech: Speechless = False,  # noqa: FBT002
     fresh: Fresh = False,  # noqa: FBT002
     keep_going: KeepGoing = False,  # noqa: FBT002
     watch: WatchNew = False,  # noqa: FBT002
@@ -140,14 +157,17 @@ def analyze(  # noqa: PLR0913, PLR0917
         channels=_channels(channels),
         deployments=_text(deployments),
     )
-    search = Search([*(paths or []), *_listed(lists or [])], terms.read_zone(), join)
+    places = _places(paths or [], lists or [])
+    _check_remote(places, forms, join=join is not None, watch=watch)
+    search = Search(places, terms.read_zone(), join)
     analysis = _opened(terms)
     try:
         with closing(Journal(output, terms.signature(), fresh=fresh)) as journal:
             if journal.replaced:
                 err.print(f"done anew, because of another {plain(', '.join(journal.replaced))}")
             results = Results(output, forms, scores=floor is not None)
-            season = Season(journal, _crew(terms, analysis, jobs, scheduler), results, analysis.band_hz)
+            clipping = _clipping(output, best_clips, analysis, withhold_speech=withhold_speech)
+            season = Season(journal, _crew(terms, analysis, jobs, scheduler), results, analysis.band_hz, clipping)
             failed = _watched(season, search, settle, progress) if watch else _once(season, search, progress)
     except KeyboardInterrupt:
         err.print("interrupted: the same call goes on from here")
@@ -180,6 +200,18 @@ def _round(season: "Season", recordings: "Sequence[Recording]", failures: "Seque
     return bool(summary.failures)
 
 
+def _clipping(directory: Path, most: int | None, analysis: "Analysis", *, withhold_speech: bool) -> "Clipping | None":
+    """None where no clips are asked for."""
+    from monitor.batch.clips import Clipping  # noqa: PLC0415
+    from monitor.config.privacy import Privacy  # noqa: PLC0415
+    from monitor.privacy import Silero, VoiceGate  # noqa: PLC0415
+
+    if most is None:
+        return None
+    gate = VoiceGate(Silero(), Privacy().threshold, Privacy().margin_s) if withhold_speech else None
+    return Clipping(directory, most, analysis.reading, gate)
+
+
 def _crew(terms: "Terms", analysis: "Analysis", jobs: int, scheduler: str | None) -> "Crew":
     from monitor.batch.alone import Alone  # noqa: PLC0415
     from monitor.batch.cluster import Cluster  # noqa: PLC0415
@@ -205,11 +237,25 @@ def _opened(terms: "Terms") -> "Analysis":
     return analysis
 
 
-def _listed(lists: "Sequence[Path]") -> "list[Path]":
-    """What stands in lists, of which one may be the standard input."""
-    from monitor.sources.finding import listed  # noqa: PLC0415
+def _check_remote(places: "Sequence[Path | str]", forms: "Sequence[Format]", *, join: bool, watch: bool) -> None:
+    """What needs the files themselves more than once is not done with URLs. ConfigError for one that nothing knows."""
+    from monitor.sources import remote  # noqa: PLC0415
 
-    found: list[Path] = []
+    asked = {"--join": join, "--watch": watch, "--format guano": "guano" in forms}
+    refused = [option for option, wanted in asked.items() if wanted]
+    for url in (place for place in places if isinstance(place, str)):
+        remote.check(url)
+        if refused:
+            msg = f"{url}: recordings elsewhere can be analysed, but not with {', '.join(refused)}: fetch them first"
+            raise typer.BadParameter(msg)
+
+
+def _places(paths: "Sequence[str]", lists: "Sequence[Path]") -> "list[Path | str]":
+    """What was named, and what stands in lists, of which one may be the standard input; a text is a URL."""
+    from monitor.sources.finding import listed  # noqa: PLC0415
+    from monitor.sources.remote import named  # noqa: PLC0415
+
+    found = [named(path) for path in paths]
     for path in lists:
         try:
             with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:

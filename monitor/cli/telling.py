@@ -50,6 +50,8 @@ def tell_end(told: Told, summary: "Summary", tables: Sequence[Path]) -> None:
             heard_s=round(summary.heard_s, 3),
             lost_s=round(summary.lost_s, 3),
             detections=dict(summary.detections.most_common()),
+            clips=summary.clips,
+            withheld=summary.withheld,
             tables=[str(table) for table in tables],
         )
         return
@@ -58,6 +60,9 @@ def tell_end(told: Told, summary: "Summary", tables: Sequence[Path]) -> None:
         f"{summary.lost_s:.1f} s not; {summary.detections.total()} detections of {len(summary.detections)} species "
         f"in {', '.join(plain(table) for table in tables)}"
     )
+    if summary.clips or summary.withheld:
+        withheld = f"; {summary.withheld} withheld, because somebody speaks in them" if summary.withheld else ""
+        out.print(f"{summary.clips} clips{withheld}")
     for name, count in summary.detections.most_common():
         out.print(f"  {count:6d}  {plain(name)}")
 

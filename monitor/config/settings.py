@@ -15,7 +15,9 @@ from monitor.config.privacy import Privacy
 from monitor.config.schedule import Scheduling
 from monitor.config.source import MicrophoneSource, RecordingsSource, Source, source_name
 from monitor.config.species import Species
+from monitor.config.unknown import Unknown
 from monitor.config.values import TopicLevel
+from monitor.config.web import Web
 
 OUTBOX_MB = 1000.0
 
@@ -45,6 +47,8 @@ class Config(msgspec.Struct, frozen=True):
     clock: Timekeeping = Timekeeping()
     clips: Annotated[Clips | None, msgspec.Meta(description="audio that is kept; null: none")] = None
     privacy: Privacy = Privacy()
+    unknown: Annotated[Unknown | None, msgspec.Meta(description="sounds without a name; null: none are kept")] = None
+    web: Web = Web()
     log: Literal["debug", "info", "warning", "error"] = "info"
 
     def __post_init__(self) -> None:

@@ -60,7 +60,28 @@ clips: null                 # no audio is kept; or, where it holds no speech, th
 #   directory: /srv/clips
 #   before_s: 2.0           # before and after each detection
 #   after_s: 2.0
+#   pictures: true          # a spectrogram beside each clip
 #   at_most_per_species_and_day: 20
+#   rules:                  # of which one must fit; without any, all detections do
+#     - {above: 0.8, at_most: 5}                         # five clips of a species and day at most
+#     - {species: [Parus major], first_of_day: true}     # what is named together must be true together
+#     - {new: true}         # of the species there was no clip before; no bound of a day keeps it away
+#     - {rare: 10}          # nor this: of the species there are fewer than ten detections
+#   keep:                   # what goes: the weakest of the commonest first, never what was pinned or confirmed
+#     days: null            # older ones
+#     megabytes: null       # so many of all clips stay
+#     free_megabytes: 100   # so much of the disk stays free,
+#     free_percent: 0       # and so much
+#     per_species: null     # so many of each species stay, the best
+
+web:
+  live: true                # what is heard, as a picture without speech, for `dawnchorus web` on this device
+  socket: null              # where it listens for it, in the file system; null: live.sock beside the store
+
+unknown: null               # or, where they hold no speech, windows that are loud and unlike any label, for
+# unknown:                  # `dawnchorus discover` and `dawnchorus find`:
+#   directory: /srv/unknown
+#   megabytes: 200          # that they take at most
 
 mqtt:
   host: localhost

@@ -19,6 +19,7 @@ from monitor.messages.delivered import (
     EffortMessage,
     LifecycleMessage,
     Occurrence,
+    VerdictMessage,
 )
 from monitor.messages.passing import LiveMessage
 from monitor.messages.states import HealthMessage, ModelHealth, OutboxHealth, SourceHealth, StatusMessage
@@ -38,4 +39,5 @@ __all__ = [
     "OutboxHealth",
     "SourceHealth",
     "StatusMessage",
+    "VerdictMessage",
 ]

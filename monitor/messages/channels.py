@@ -13,6 +13,7 @@ from monitor.messages.delivered import (
     DroppedMessage,
     EffortMessage,
     LifecycleMessage,
+    VerdictMessage,
 )
 from monitor.messages.passing import LiveMessage
 from monitor.messages.states import HealthMessage, StatusMessage
@@ -39,6 +40,7 @@ CHANNELS = (
     Channel("corrections", CorrectionMessage),
     Channel("lifecycle", LifecycleMessage),
     Channel("dropped", DroppedMessage),
+    Channel("verdicts", VerdictMessage),
     Channel("health", HealthMessage, qos=0, retained=True),
     Channel("live", LiveMessage, qos=0),
     Channel("batches", BatchMessage, content_type="application/zlib"),

@@ -152,4 +152,24 @@ class DroppedMessage(Delivered, frozen=True, kw_only=True):
     """which bound of the outbox was reached, or that a replay was asked for and this is what it could not bring"""
 
 
-DeliveredMessage = DetectionMessage | EffortMessage | CorrectionMessage | LifecycleMessage | DroppedMessage
+class VerdictMessage(Delivered, frozen=True, kw_only=True):
+    """<prefix>/<station>/verdicts, at QoS 1, from the outbox: somebody has listened to a detection and judged it.
+
+    Of several verdicts on one detection the last one counts.
+    """
+
+    detection: str
+    """id of the detection"""
+    verdict: Literal["confirmed", "rejected", "other"]
+    """it is what the detection says; it is not; it is another species"""
+    scientific_name: str
+    """the species that is heard in the opinion of who judged; empty where that is none, or nobody could say"""
+    who: str
+    at_utc: str
+    """by the clock of where it was judged"""
+    note: str = ""
+
+
+DeliveredMessage = (
+    DetectionMessage | EffortMessage | CorrectionMessage | LifecycleMessage | DroppedMessage | VerdictMessage
+)

@@ -47,14 +47,14 @@ class Caption:
     marks: Sequence[Mark] = ()
 
 
-def drawing(levels: Levels, stretch: Stretch, caption: Caption) -> Pixels:
-    """(height, width, 3): a line of text, what was found, the sound, and its axes in seconds and kHz."""
+def drawing(levels: Levels, stretch: Stretch, caption: Caption, steps: int = 256) -> Pixels:
+    """(height, width, 3): a line of text, what was found, the sound in so many colours, its axes in seconds and kHz."""
     rows, columns = levels.shape
     found = _lanes(caption.marks, stretch, columns)
     top = _LINE * (1 + len(found)) + _ZOOM
     sheet = np.full((top + rows + _BOTTOM, _LEFT + columns + _RIGHT, 3), _PAPER, np.uint8)
     plot = sheet[top : top + rows, _LEFT : _LEFT + columns]
-    plot[:] = shades(256)[shaded(levels, 256)]
+    plot[:] = shades(steps)[shaded(levels, steps)]
     plot[~np.isfinite(levels[::-1])] = _NOTHING
     _write(sheet, _ZOOM, _LEFT, caption.text)
     for number, lane in enumerate(found):
@@ -96,7 +96,7 @@ def _draw_mark(sheet: Pixels, top: int, bottom: int, mark: Mark, scale: _Scale) 
 
 
 def _draw_frequencies(sheet: Pixels, top: int, rows: int, stretch: Stretch) -> None:
-    for hertz in ticks.ticks(0, stretch.top_hz, max(2, rows // (3 * _LINE))):
+    for hertz in ticks.ticks(0, stretch.top_hz, max(2, rows // (2 * _LINE))):
         at = top + rows - 1 - round(hertz / stretch.top_hz * (rows - 1))
         sheet[at : at + _ZOOM, _LEFT - _TICK : _LEFT] = _INK
         label = ticks.frequency(hertz)
@@ -105,7 +105,7 @@ def _draw_frequencies(sheet: Pixels, top: int, rows: int, stretch: Stretch) -> N
 
 def _draw_times(sheet: Pixels, bottom: int, columns: int, stretch: Stretch) -> None:
     start_s, pixels_a_second = _scale(stretch, columns)
-    found = ticks.time_ticks(start_s, stretch.end_s, columns // (12 * WIDTH * _ZOOM))
+    found = ticks.time_ticks(start_s, stretch.end_s, columns // (9 * WIDTH * _ZOOM))
     step = found[1] - found[0] if len(found) > 1 else 1.0
     for second in found:
         at = _LEFT + min(columns - 1, round((second - start_s) * pixels_a_second))

@@ -13,6 +13,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE = 0, 2, 3
 _NO_FILTER = np.uint8(0)
 _HALF_BYTE = 16
+_NONE = 0xFF
 
 
 def grey(pixels: Pixels) -> bytes:
@@ -35,6 +36,17 @@ def paletted(pixels: Pixels, colours: Pixels) -> bytes:
     return _file(pixels.shape, 4, _PALETTE, packed, _chunk(b"PLTE", colours.tobytes()))
 
 
+def few_colours(pixels: Pixels) -> bytes:
+    """(height, width, 3) in which there are at most 16 colours; ValueError for more. Half a byte a pixel."""
+    packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    numbers = np.full(packed.shape, _NONE, np.uint8)
+    colours: list[Pixels] = []
+    while len(left := np.flatnonzero(numbers == _NONE)) and len(colours) <= _HALF_BYTE:
+        numbers[packed == packed.flat[left[0]]] = len(colours)
+        colours.append(pixels.reshape(-1, 3)[left[0]])
+    return paletted(numbers, np.array(colours))
+
+
 def uri(png: bytes) -> str:
     """The picture as an address that holds it."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
@@ -43,7 +55,7 @@ def uri(png: bytes) -> str:
 def _file(shape: tuple[int, ...], depth: int, kind: int, rows: Pixels, more: bytes = b"") -> bytes:
     lines = np.pad(rows, ((0, 0), (1, 0)), constant_values=_NO_FILTER)
     header = struct.pack(">IIBBBBB", shape[1], shape[0], depth, kind, 0, 0, 0)
-    body = _chunk(b"IDAT", zlib.compress(lines.tobytes(), 9))
+    body = _chunk(b"IDAT", zlib.compress(lines.tobytes(), 6))
     return _SIGNATURE + _chunk(b"IHDR", header) + more + body + _chunk(b"IEND", b"")
 
 

@@ -1,4 +1,7 @@
-"""GUANO, the Grand Unified Acoustic Notation Ontology 1.0: UTF-8 lines `Key: value` in a WAV's chunk `guan`."""
+"""GUANO, the Grand Unified Acoustic Notation Ontology 1.0: UTF-8 lines `Key: value` in a WAV's chunk `guan`.
+
+Other files have no place for it. Ours have it as their comment, where its first line tells it from any other.
+"""
 
 from collections.abc import Mapping
 
@@ -20,6 +23,11 @@ def fields(chunk: bytes) -> dict[str, str]:
         if colon and key and value:
             found.setdefault(key, value)
     return found
+
+
+def comment_fields(comment: str) -> dict[str, str]:
+    """The fields of a comment that is GUANO; none of any other."""
+    return fields(comment.encode(errors="replace")) if comment.startswith(f"{VERSION_KEY}:") else {}
 
 
 def chunk(fields: Mapping[str, str]) -> bytes:

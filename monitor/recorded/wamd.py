@@ -8,6 +8,8 @@ import struct
 CHUNK = b"wamd"
 MAKE = "Wildlife Acoustics"
 _FIELD_IDS = {0x01: "model", 0x02: "serial", 0x04: "prefix", 0x05: "timestamp", 0x06: "gpsfirst"}
+_EXPANSION_ID = 0x0F
+"""a number of two bytes, not text"""
 _HEADER_BYTES = 6
 _HEMISPHERES = {"N": 1, "S": -1, "E": 1, "W": -1}
 
@@ -21,6 +23,8 @@ def fields(chunk: bytes) -> dict[str, str]:
         position += _HEADER_BYTES
         if number in _FIELD_IDS and (text := chunk[position : position + size].decode(errors="replace").strip(" \0")):
             found.setdefault(_FIELD_IDS[number], text)
+        if number == _EXPANSION_ID and size == 2 and position + 2 <= len(chunk):  # noqa: PLR2004
+            found.setdefault("expansion", str(int.from_bytes(chunk[position : position + 2], "little")))
         position += size
     return found
 

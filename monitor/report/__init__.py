@@ -8,9 +8,10 @@ species         who was found, when, and how surely
 listening       the effort behind it
 accumulation    how many species, by how many days
 noise           how loud it was
+health          when it heard nothing, how far its clock could be trusted, what became of clips
 clips           the best sound of each species
 card            what the models say about themselves
-page            the page, made of markup, charts, calendars and style.css
-sheets          the same numbers as CSV
+page            the page, made of parts, ailments, markup, charts, calendars and style.css
+sheets          the same numbers as CSV or Parquet, which columns write
 occurrences     detections as Darwin Core, and beside the deployments of a package like Camtrap DP
 """

@@ -1,30 +1,32 @@
 """The best clips of each species, small enough for a page: Opus in Ogg, and a spectrogram of sixteen colours.
 
-Their names say what they hold, as `monitor.sinks.clips` writes them:
-`20260501T041203Z_parus-major_0.93_1a2b3c4d.flac`, or `3.0s_...` where nobody knows the time.
+Their names say what they hold, as `monitor.sinks.clips` writes them, and where in them a detection lies they say
+themselves; those of earlier programs do not, and it is reckoned from their names and the store.
 """
 
 import base64
 import io
 import os
-import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import nlargest
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from monitor.clock import rfc3339
 from monitor.errors import RecordingError, StoreError
 from monitor.pictures import png
 from monitor.pictures.colours import shades
 from monitor.pictures.drawing import shaded
 from monitor.pictures.spectrum import Stretch, even_edges, spectrum
+from monitor.recorded import guano
 from monitor.records import Block, Samples
 from monitor.resample import resample
+from monitor.sinks.clips import naming
 from monitor.sources.recordings import open_recording
 
 COLUMNS, ROWS = 392, 98
@@ -35,7 +37,6 @@ _SHADES = 16
 _OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _COMPRESSION = 0.8
 """about 60 kbit/s at 48 kHz: birds stay birds"""
-_NAME = re.compile(r"(\d{8}T\d{6}Z|\d+\.\ds)_([a-z0-9-]+)_([01]\.\d\d)_([^_/]{8})\.flac")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,15 +73,15 @@ class Sound:
         return len(self.picture) + len(self.audio)
 
 
-def hyphened(name: str) -> str:
-    """A scientific name as it stands in the names of clips."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())
+def best_clips(folder: Path, most: int, rejected: Container[str] = ()) -> dict[str, list[ClipFile]]:
+    """The most confident of each species, by its name in clips. StoreError where the folder cannot be read.
 
-
-def best_clips(folder: Path, most: int) -> dict[str, list[ClipFile]]:
-    """The most confident of each species, by its name in clips. StoreError where the folder cannot be read."""
+    `rejected`: beginnings of the ids of detections that somebody found to be none.
+    """
     found: dict[str, list[ClipFile]] = {}
     for clip in _clips(folder):
+        if clip.detection in rejected:
+            continue
         kept = found.setdefault(clip.species, [])
         kept.append(clip)
         if len(kept) > 2 * most:
@@ -93,10 +94,10 @@ def _clips(folder: Path) -> Iterator[ClipFile]:
         days = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
         for day in sorted(days):
             for entry in os.scandir(day):
-                match = _NAME.fullmatch(entry.name)
-                if match and entry.is_file(follow_symlinks=False):
-                    started, species, confidence, detection = match.groups()
-                    yield ClipFile(float(confidence), Path(entry.path), species, started, detection)
+                named = naming.parse(entry.name)
+                if named and entry.is_file(follow_symlinks=False):
+                    path = Path(entry.path)
+                    yield ClipFile(named.confidence, path, named.species, named.started, named.detection)
     except OSError as error:
         msg = f"clips in {folder} cannot be read: {error.strerror or error}"
         raise StoreError(msg) from error
@@ -108,13 +109,16 @@ def sound_of(clip: ClipFile, connection: sqlite3.Connection, before_s: float) ->
     `before_s` is how much of it comes before the detection, where that is not cut short.
     """
     samples, rate = _read(clip.path)
+    length_s = len(samples) / rate
+    onset_utc, mark = _told(clip, length_s) or _detection(clip, connection, before_s, length_s)
+    return Sound(clip.confidence, onset_utc, length_s, rate / 2, picture(samples, rate), opus(samples, rate), mark)
+
+
+def picture(samples: Samples, rate: int) -> str:
+    """Address of a spectrogram that holds it, of (n,) float32 in [-1, 1], up to half the rate in Hz."""
     stretch = Stretch(0, len(samples), rate)
     levels = spectrum([Block(0, samples)], stretch, COLUMNS, even_edges(stretch, ROWS))
-    picture = png.paletted(shaded(levels, _SHADES), shades(_SHADES))
-    onset_utc, mark = _detection(clip, connection, before_s, stretch.end_s)
-    return Sound(
-        clip.confidence, onset_utc, stretch.end_s, stretch.top_hz, png.uri(picture), _opus(samples, rate), mark
-    )
+    return png.uri(png.paletted(shaded(levels, _SHADES), shades(_SHADES)))
 
 
 def _read(path: Path) -> tuple[Samples, int]:
@@ -129,12 +133,26 @@ def _read(path: Path) -> tuple[Samples, int]:
     return np.concatenate(blocks), stream.sample_rate
 
 
-def _opus(samples: Samples, rate: int) -> str:
+def opus(samples: Samples, rate: int) -> str:
+    """Address of an Ogg that holds it, of (n,) float32 in [-1, 1] at a rate in Hz."""
     opus_hz = next((one for one in _OPUS_HZ if one >= rate), _OPUS_HZ[-1])
     encoded = io.BytesIO()
     audio = samples if rate == opus_hz else resample(samples, rate, opus_hz)
     soundfile.write(encoded, audio, opus_hz, format="OGG", subtype="OPUS", compression_level=_COMPRESSION)
     return f"data:audio/ogg;base64,{base64.b64encode(encoded.getvalue()).decode()}"
+
+
+def _told(clip: ClipFile, length_s: float) -> tuple[str | None, tuple[float, float]] | None:
+    """When the detection was and between which seconds, as the clip says; None where it does not."""
+    with soundfile.SoundFile(os.fsencode(clip.path)) as sound:
+        fields = guano.comment_fields(str(sound.comment))
+    try:
+        onset_s, offset_s = (float(fields[f"DawnChorus|{key}"]) for key in ("Onset", "Offset"))
+        start = fields.get("Timestamp")
+        onset = None if start is None else rfc3339(_utc(start) + timedelta(seconds=onset_s))
+    except (KeyError, ValueError):
+        return None
+    return (onset, (onset_s, min(length_s, offset_s))) if 0 <= onset_s < length_s else None
 
 
 def _detection(

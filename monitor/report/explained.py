@@ -23,7 +23,10 @@ NOISE = (
     "Median level in dB relative to full scale, by octave and hour of the day. Levels of different microphones or "
     "gains cannot be compared."
 )
-HEALTH = "What kept the station from hearing, how far its times can be trusted, and what was remarked."
+HEALTH = (
+    "What kept the station from hearing, when, how far its times can be trusted, what became of the sound that was "
+    "kept, and what was remarked. It is read from the account of every minute: temperature and load are not in it."
+)
 MODEL = "What the model says about itself. It knows no other species than its labels."
 CAUSES = {
     "paused": "paused by the schedule",
@@ -33,6 +36,13 @@ CAUSES = {
     "lost_overload": "lost: analysis could not keep up",
     "lost_damaged": "lost: the recording is damaged there",
     "lost_unknown": "lost, and nobody knows why",
+}
+DELETED = {
+    "age": "deleted: they were old",
+    "quota": "deleted: there were better ones of the species",
+    "size": "deleted: all together were too large",
+    "space": "deleted: the disk was short of space",
+    "vanished": "taken away by others",
 }
 QUALITIES = {
     "gps": "by a satellite receiver",

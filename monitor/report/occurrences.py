@@ -9,12 +9,12 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from monitor.report.columns import Form, Row, Table, write_table
 from monitor.report.season import Season
-from monitor.report.sheets import Row, write_rows
 from monitor.sinks.deployments import Site, resource, write_package
 from monitor.sinks.reading import LOST, Stretch, worst
 
-OCCURRENCES, OBSERVATIONS = "occurrence.csv", "observations.csv"
+OCCURRENCES, OBSERVATIONS = "occurrence", "observations"
 _NAMED = "FROM found WHERE scientific_name <> '' AND onset_utc IS NOT NULL ORDER BY sequence"
 _OCCURRENCE = (
     *("occurrenceID", "basisOfRecord", "eventDate", "scientificName", "vernacularName", "occurrenceStatus"),
@@ -28,28 +28,31 @@ _OBSERVATION = (
 )
 
 
-def write_occurrences(path: Path, connection: sqlite3.Connection, season: Season) -> None:
+def write_occurrences(
+    folder: Path, connection: sqlite3.Connection, season: Season, forms: tuple[Form, ...] = (Form.CSV,)
+) -> None:
     """Darwin Core occurrences, one a detection. StoreError where they cannot be written."""
-    write_rows(path, _occurrences(connection, season))
+    columns = dict.fromkeys(_OCCURRENCE, str) | dict.fromkeys(("decimalLatitude", "decimalLongitude"), float)
+    for form in forms:
+        write_table(folder, Table(OCCURRENCES, columns, _occurrences(connection, season)), [form])
 
 
 def write_camtrap(folder: Path, connection: sqlite3.Connection, season: Season) -> bool:
-    """Deployments, effort and observations; False where nobody knows the place, which a deployment needs.
+    """Deployments, effort and observations, as CSV, which the format asks for.
 
-    StoreError where they cannot be written.
+    False where nobody knows the place, which a deployment needs. StoreError where they cannot be written.
     """
     if season.place is None:
         return False
     station = season.asked.station
     site = Site(station, *season.place)
     effort = _stretches(connection, ""), _stretches(connection, ", day, hour")
-    write_rows(folder / OBSERVATIONS, _observations(connection, station))
-    write_package(folder, site, *effort, season.marks, [resource("observations", OBSERVATIONS)])
+    write_table(folder, Table(OBSERVATIONS, dict.fromkeys(_OBSERVATION, str), _observations(connection, station)))
+    write_package(folder, site, *effort, season.marks, [resource(OBSERVATIONS, f"{OBSERVATIONS}.csv")])
     return True
 
 
 def _occurrences(connection: sqlite3.Connection, season: Season) -> Iterator[Row]:
-    yield _OCCURRENCE
     latitude, longitude = season.place or ("", "")
     station = season.asked.station
     datum = "EPSG:4326" if season.place else ""
@@ -61,7 +64,6 @@ def _occurrences(connection: sqlite3.Connection, season: Season) -> Iterator[Row
 
 
 def _observations(connection: sqlite3.Connection, station: str) -> Iterator[Row]:
-    yield _OBSERVATION
     columns = "id, recording, model, onset_utc, offset_utc, scientific_name, confidence"
     for number, recording, model, onset, offset, name, confidence in _read(connection, columns):
         deployment = f"{station}:{recording}:{model}"

@@ -24,7 +24,8 @@ FROM detections WHERE {onset_utc}
 """
 _LISTENED = """
 CREATE TEMP VIEW listened AS SELECT
-    recording, model, start_utc, end_utc, clock_quality, clipped_s, noise_dbfs, minutes.rowid AS number,
+    recording, model, start_utc, end_utc, clock_quality, clock_error_s, clipped_s, noise_dbfs,
+    minutes.rowid AS number,
     date(start_utc, '{offset} minutes') AS day, CAST(strftime('%H', start_utc, '{offset} minutes') AS INTEGER) AS hour,
     {seconds}
 FROM minutes WHERE {start_utc}

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from xml.etree.ElementTree import Element, tostring
 
-from monitor.report import explained, parts
+from monitor.report import ailments, explained, parts
 from monitor.report.markup import add, element
 from monitor.report.season import Season
 from monitor.sinks.tables.whole import refusing, whole
@@ -51,7 +51,7 @@ def _sections(season: Season) -> Iterator[Element]:
     yield _section("Species by day and hour", explained.CARDS, parts.species_cards(season))
     yield _section("Is the list complete?", explained.ACCUMULATION, parts.accumulation(season))
     yield _section("How loud it was", explained.NOISE, parts.noise(season))
-    yield _section("How the station fared", explained.HEALTH, parts.health(season))
+    yield _section("How the station fared", explained.HEALTH, ailments.health(season))
     yield _section("The model", explained.MODEL, parts.models(season))
 
 

@@ -1,6 +1,6 @@
 """READ FIRST. All that is told of a store or an analysis, read in one go.
 
-folder -> opened -> species, listening, noise, remarks, clips -> Season -> page, sheets, occurrences
+folder -> opened -> species, listening, noise, health, remarks, clips -> Season -> page, sheets, occurrences
 """
 
 import sqlite3
@@ -12,11 +12,13 @@ from monitor.errors import RecordingError
 from monitor.report.accumulation import Accumulation, accumulate
 from monitor.report.calendars import Calendar, Place, calendar
 from monitor.report.card import Cards
-from monitor.report.clips import Sound, best_clips, hyphened, sound_of
+from monitor.report.clips import Sound, best_clips, sound_of
+from monitor.report.health import Health, read_health
 from monitor.report.listening import Listening, read_listening
 from monitor.report.noise import Noise, read_noise
 from monitor.report.period import Period
 from monitor.report.species import Species, read_models, read_species
+from monitor.sinks.clips import naming
 from monitor.sinks.orders import MARK_COLUMNS, Mark
 
 CLIPS_EACH = 2
@@ -57,6 +59,7 @@ class Season:
     species: Sequence[Species]
     listening: Listening
     noise: Noise
+    health: Health
     marks: Sequence[Mark]
     models: Sequence[str]
     """that found something or listened"""
@@ -83,6 +86,7 @@ def read_season(connection: sqlite3.Connection, asked: Asked) -> Season:
         species=species,
         listening=listening,
         noise=read_noise(connection),
+        health=read_health(connection, asked.period.start_utc, asked.period.end_utc),
         marks=_marks(connection, asked.period),
         models=read_models(connection),
         calendar=calendar(days, asked.period, place),
@@ -96,12 +100,12 @@ def _sounds(
     connection: sqlite3.Connection, species: Sequence[Species], clipping: Clipping
 ) -> tuple[dict[str, list[Sound]], int]:
     """The best of each species, then the second best of each, as long as there is room; and how many cannot be read."""
-    best = {} if clipping.folder is None else best_clips(clipping.folder, CLIPS_EACH)
+    best = {} if clipping.folder is None else best_clips(clipping.folder, CLIPS_EACH, _rejected(connection))
     sounds: dict[str, list[Sound]] = {}
     size = unread = 0
     for rank in range(CLIPS_EACH):
         for one in species:
-            for clip in best.get(hyphened(one.name), [])[rank : rank + 1]:
+            for clip in best.get(naming.hyphened(one.name), [])[rank : rank + 1]:
                 try:
                     found = sound_of(clip, connection, clipping.before_s)
                 except RecordingError:
@@ -111,6 +115,13 @@ def _sounds(
                     sounds.setdefault(one.name, []).append(found)
                     size += found.size
     return sounds, unread
+
+
+def _rejected(connection: sqlite3.Connection) -> set[str]:
+    """The beginnings of the ids of detections whose last verdict says that they are none."""
+    last = "SELECT max(sequence) FROM verdicts GROUP BY detection"
+    query = f"SELECT detection FROM verdicts WHERE verdict = 'rejected' AND sequence IN ({last})"  # noqa: S608
+    return {found[: naming.ID_LETTERS] for (found,) in connection.execute(query)}
 
 
 def _marks(connection: sqlite3.Connection, period: Period) -> list[Mark]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import msgspec
 
@@ -28,22 +29,28 @@ from monitor.errors import MonitorError, RecordingError
 from monitor.messages import HealthMessage, StatusMessage
 from monitor.privacy import Silero, VoiceGate
 from monitor.recogniser import Recogniser
+from monitor.recorded import Position
 from monitor.schedule import Revisable, Schedule, scheduled
 from monitor.service.correspondence import Correspondence, Means
 from monitor.service.heartbeat import Heartbeat
 from monitor.service.live import LiveScores
 from monitor.service.noise_watch import NoiseWatch
+from monitor.service.onlookers import LiveSound, Onlookers
 from monitor.service.progress import Listening, Progress
 from monitor.service.timekeeping import Timekeeper
 from monitor.service.today import Today
 from monitor.service.vitals import Instruments, Vitals
 from monitor.sinks.clips import ClipSink, ClipWriter
+from monitor.sinks.clips.ledger import Ledger
 from monitor.sinks.keeping import StoreSink
 from monitor.sinks.lifecycle import Lifecycle
 from monitor.sinks.origin import Origin
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.reading import count_detections
 from monitor.sinks.store import Store
+from monitor.sinks.unknown.keeper import Keeper
+from monitor.sinks.unknown.shelf import Network, Shelf
+from monitor.sinks.unknown.sink import UnknownSink
 from monitor.sources import Stream, until_broken
 from monitor.sources.names import read_zone
 
@@ -76,12 +83,15 @@ class Session:
         self.publisher = self._publisher = Publisher(config.mqtt, station, self.store.path, correspondents, repack)
         self._correspondence.start()
         self._outbox = Outbox(self.store.path)
-        self.clips = _clip_writer(config)
+        self._onlookers = Onlookers(config.web, config.privacy, folder, config.station)
+        self.clips = _clip_writer(config, recognisers, self.store)
+        self.unknown = _unknown_keeper(config, recognisers[0])
         boot = boot_id()
         self.clock = StationClock(boot, self.store.reference(boot), unsynchronised_quality())
         self.today = Today(zone, lambda: self.clock.at(self.monotonic()).utc, partial(count_detections, folder))
         instruments = Instruments(config.station, self.store, self._outbox, self.clock, self.today)
-        self.vitals = Vitals(instruments, self.rows, [self._say_health, *self._correspondence.listeners])
+        told = [self._say_health, self._onlookers.health, *self._correspondence.listeners]
+        self.vitals = Vitals(instruments, self.rows, told)
         self._timekeeper = Timekeeper(self.clock, self.store, config.clock)
         self._timekeeper.start()
         self._noise_watch = NoiseWatch(folder)
@@ -118,16 +128,29 @@ class Session:
         kept = StoreSink(self.store, origin, minutes, Lifecycle(clock.sample_rate, muted) if mqtt.lifecycle else None)
         lasting: list[pipeline.Lasting] = [kept.lasting] if mqtt.lifecycle else []
         # clips first: of what is withheld at the end of a stream its last account must know
-        sinks: list[pipeline.Sink] = [ClipSink(self.clips, clock, kept.withheld)] if self.clips else []
+        sinks: list[pipeline.Sink] = [ClipSink(self.clips, origin, kept.withheld, self._place)] if self.clips else []
+        if self.unknown is not None and recogniser is self.recognisers[0]:
+            sinks.append(UnknownSink(self.unknown, origin, recogniser.classifier.contract, kept.withheld))
         sinks += [kept, Heartbeat(progress, self.today, clock)]
         if mqtt.live is not None:
             labels = recogniser.classifier.contract.labels
             sinks.append(LiveScores(origin, labels, mqtt.live.floor, self.publisher.say, self._topic("live")))
+        if self.config.web.live:
+            drawn = recogniser is self.recognisers[0]
+            sound = LiveSound(self._onlookers, origin, recogniser.classifier.contract.labels, drawn=drawn)
+            sinks.append(sound)
+            lasting.append(sound.lasting)
         if self._correspondence.assistant is not None:
             listener = Listener(self._correspondence.assistant, origin, muted)
             sinks.append(listener)
             lasting.append(listener.lasting)
         return sinks, lasting
+
+    @property
+    def _place(self) -> Position | None:
+        """Where the station is, by its configuration."""
+        latitude, longitude = self.config.place.latitude, self.config.place.longitude
+        return None if latitude is None or longitude is None else Position(latitude, longitude)
 
     def _clock(self, stream: Stream, timeline: Timeline, sample_rate: int) -> Clock:
         """The time of a stream's samples, counted at a rate."""
@@ -140,8 +163,13 @@ class Session:
         self.vitals.close()
         self._timekeeper.close()
         self._noise_watch.close()
+        if self.clips is not None:
+            self.clips.close(FLUSH_AT_STOP_S)
+        self._onlookers.close()
         self.store.flush()
         self._correspondence.close()
+        if self.unknown is not None:
+            self.unknown.close()
         self.publisher.close(FLUSH_AT_STOP_S if self.stop.is_set() else FLUSH_AT_END_S)
         self._outbox.close()
         self.store.close()
@@ -171,12 +199,25 @@ class Session:
         return f"{self.config.mqtt.prefix}/{self.config.station}/{level}"
 
 
-def _clip_writer(config: Config) -> ClipWriter | None:
-    """None where no audio is kept."""
+def _clip_writer(config: Config, recognisers: Sequence[Recogniser], store: Store) -> ClipWriter | None:
+    """None where no audio is kept. ConfigError where its rules name a species that no model knows."""
     if config.clips is None:
         return None
     gate = VoiceGate(Silero(), config.privacy.threshold, config.privacy.margin_s)
-    return ClipWriter(config.clips, gate)
+    labels = [label for one in recognisers for label in one.classifier.contract.labels]
+    return ClipWriter(config.clips, gate, Ledger(store.path), labels)
+
+
+def _unknown_keeper(config: Config, recogniser: Recogniser) -> Keeper | None:
+    """Of what the first model has no name for; None where nothing is kept. ModelError where it gives no vectors."""
+    if config.unknown is None:
+        return None
+    classifier = recogniser.classifier
+    _ = classifier.embedding
+    network = Network(classifier.fingerprint(), recogniser.name, recogniser.sample_rate)
+    shelf = Shelf(Path(config.unknown.directory), network, config.unknown.megabytes)
+    gate = VoiceGate(Silero(), config.privacy.threshold, config.privacy.margin_s)
+    return Keeper(shelf, network, classifier.describe, gate)
 
 
 def _station(config: Config, recognisers: Sequence[Recogniser]) -> Station:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.messages import CorrectionMessage, DetectionMessage, DroppedMessage, EffortMessage
+from monitor.messages import CorrectionMessage, DetectionMessage, DroppedMessage, EffortMessage, VerdictMessage
 from monitor.sinks.database import connect
 from monitor.sinks.outbox import TOPICS, OutboxRow
 from monitor.sinks.queueing import built, enqueue
@@ -23,12 +23,14 @@ SELECT sequence, "of", id, onset_utc, offset_utc, clock_quality, clock_error_s F
         FROM corrections JOIN effort USING (id) WHERE "of" = 'effort'
 ) WHERE {_WANTED}"""  # noqa: S608
 
+Kept = DetectionMessage | EffortMessage | VerdictMessage
+"""messages of which a row in a table of their own has every field"""
 Range = tuple[int, int]
 """first and last sequence number"""
 
 
 class Archive:
-    """Detections, effort and corrections as messages, by sequence number, for one thread at a time.
+    """Detections, effort, verdicts and corrections as messages, by sequence number, for one thread at a time.
 
     They show what the store knows now: where times were corrected since, the corrected ones, and each correction shows
     the last. Lifecycle messages and tombstones are kept nowhere. Raises sqlite3.Error where the disk fails.
@@ -42,6 +44,7 @@ class Archive:
         found = [
             *self._kept(DetectionMessage, span, limit),
             *self._kept(EffortMessage, span, limit),
+            *self._kept(VerdictMessage, span, limit),
             *self._corrections(span, limit),
         ]
         return sorted(found, key=lambda row: row.sequence)[:limit]
@@ -75,7 +78,7 @@ class Archive:
             reason="unkept",
         )
 
-    def _kept(self, kind: type[DetectionMessage | EffortMessage], span: Range, limit: int) -> Iterator[OutboxRow]:
+    def _kept(self, kind: type[Kept], span: Range, limit: int) -> Iterator[OutboxRow]:
         names = columns(kind)
         query = f"SELECT {', '.join(names)} FROM {TOPICS[kind]} WHERE {_WANTED}"  # noqa: S608
         for cells in self._connection.execute(query, (*span, limit)):
@@ -102,5 +105,5 @@ class Archive:
             )
 
     @staticmethod
-    def _row(message: DetectionMessage | EffortMessage | CorrectionMessage) -> OutboxRow:
+    def _row(message: Kept | CorrectionMessage) -> OutboxRow:
         return OutboxRow(message.sequence, TOPICS[type(message)], msgspec.json.encode(message))

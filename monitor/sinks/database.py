@@ -1,8 +1,11 @@
 """The tables of the store, how they came to be what they are, and how they are opened."""
 
 import sqlite3
+from importlib.metadata import version as program_version
 from pathlib import Path
 from typing import Literal
+
+from monitor.sinks.safekeeping import keep_copy
 
 FILE = "detections.sqlite"
 CACHE_KIB = 256
@@ -132,10 +135,32 @@ CREATE TABLE marks (
 CREATE TABLE thresholds (species TEXT PRIMARY KEY, threshold REAL NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE announced (topic TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 """,
+    # Adds only. `made` has one row: which version the tables are of, and which program brought them there.
+    """
+CREATE TABLE made (version INTEGER NOT NULL, program TEXT NOT NULL) STRICT;
+CREATE TABLE clips (
+    number INTEGER PRIMARY KEY, folder TEXT NOT NULL, file TEXT NOT NULL, detection TEXT NOT NULL,
+    species TEXT NOT NULL, confidence REAL NOT NULL, start_utc TEXT, clock_quality TEXT NOT NULL,
+    length_s REAL NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('kept', 'deleted')), why TEXT,
+    at_utc TEXT, pinned INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE verdicts (
+    sequence INTEGER PRIMARY KEY, id TEXT NOT NULL, detection TEXT NOT NULL, verdict TEXT NOT NULL,
+    scientific_name TEXT NOT NULL, who TEXT NOT NULL, at_utc TEXT NOT NULL, note TEXT NOT NULL
+) STRICT;
+CREATE INDEX verdicts_by_detection ON verdicts (detection);
+""",
 )
 """What makes a database of each version from the one before. What stands here has been used and never changes."""
 
 VERSION = len(MIGRATIONS)
+
+ADDITIVE = frozenset({4})
+"""versions that only add tables, so that a program of the version before may go on writing"""
+
+LEAST = max(version for version in range(1, VERSION + 1) if version not in ADDITIVE)
+"""the version that a program must know to write what this one makes. `PRAGMA user_version` says it of a database, so
+that programs from before there was a table `made` ask for the right thing too"""
 
 
 def connect(path: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> sqlite3.Connection:
@@ -156,17 +181,43 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> sqli
 def migrate(connection: sqlite3.Connection) -> None:
     """Make the tables, or bring those of an earlier version up to date: all of it or nothing.
 
-    Raises sqlite3.DatabaseError for a database of a newer program, which is left alone.
+    Before anything but an addition, a copy of the file is kept beside it. What a newer program only added to is left as
+    it is, and can be written. Raises sqlite3.DatabaseError, naming that program, for what a newer one changed, and
+    OSError where there is no room for the copy; the database is then left alone.
     """
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        msg = f"database version {version} is newer than this program's {VERSION}"
+    version = version_of(connection)
+    if version >= VERSION:
+        return
+    if 0 < version < LEAST:
+        keep_copy(connection, LEAST)
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {''.join(MIGRATIONS[version:])} PRAGMA user_version = {LEAST};")
+        connection.execute("DELETE FROM made")
+        connection.execute("INSERT INTO made VALUES (?, ?)", (VERSION, program_version("dawnchorus")))
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the tables; 0: there are none. sqlite3.DatabaseError where only a newer program may write them."""
+    least = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    told = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'made'").fetchone()
+    version, program = connection.execute("SELECT version, program FROM made").fetchone() if told else (least, None)
+    if least > VERSION:
+        needed = "a newer one" if program is None else f"dawnchorus {program} or newer"
+        msg = (
+            f"its tables are of version {version} and need a program that knows version {least}, "
+            f"dawnchorus {program_version('dawnchorus')} knows {VERSION}: "
+            f"install {needed}, or put {FILE}.before-{least} in its place"
+        )
         raise sqlite3.DatabaseError(msg)
-    if version < VERSION:
-        script = "".join(MIGRATIONS[version:])
-        try:
-            connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {VERSION}; COMMIT;")
-        except sqlite3.Error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+    return int(version)
+
+
+def added(version: int) -> list[str]:
+    """The statements that make the tables that a compatible database of an earlier version has not yet."""
+    statements = (part.strip() for script in MIGRATIONS[version:] for part in script.split(";"))
+    return [statement for statement in statements if statement.startswith("CREATE TABLE")]

@@ -13,7 +13,7 @@ from typing import Any
 
 from monitor.clock import rfc3339
 from monitor.errors import StoreError
-from monitor.sinks.database import FILE, VERSION
+from monitor.sinks.database import FILE, LEAST, VERSION, added, version_of
 from monitor.sinks.orders import MARK_COLUMNS, Mark
 from monitor.sinks.rows import MINUTE_COLUMNS, Minute
 
@@ -55,13 +55,21 @@ _WORST_FIRST = ("unknown", "unsynced", "recorder", "rtc", "ntp", "gps")
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """A store as it is. StoreError where it is of another version, sqlite3.Error where it cannot be read."""
+    """A store as it is. StoreError where its tables are of another version, sqlite3.Error where it cannot be read.
+
+    A newer program may have added some. Those that an earlier one had not yet are empty, in memory.
+    """
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
+    try:
+        version = version_of(connection)
+        if version < LEAST:
+            msg = f"{path}: database version {version}, {VERSION} expected: the daemon brings it up to date"
+            raise StoreError(msg)
+        for table in added(version):
+            connection.execute(table.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+    except BaseException:
         connection.close()
-        msg = f"{path}: database version {version}, {VERSION} expected: the daemon brings it up to date"
-        raise StoreError(msg)
+        raise
     return connection
 
 

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields
 
 import msgspec
 
-from monitor.messages import CorrectionMessage, DetectionMessage, EffortMessage
+from monitor.messages import CorrectionMessage, DetectionMessage, EffortMessage, VerdictMessage
 from monitor.sinks.outbox import TOPICS
 
 _ONLY_SENT = frozenset({"schema", "station", "backfilled"})
@@ -57,7 +57,7 @@ class Minute:
 MINUTE_COLUMNS = tuple(field.name for field in fields(Minute))
 
 
-def columns(message: type[DetectionMessage | EffortMessage]) -> list[str]:
+def columns(message: type[DetectionMessage | EffortMessage | VerdictMessage]) -> list[str]:
     """The fields of a message that are kept; the others are the same for all."""
     return [name for name in message.__struct_fields__ if name not in _ONLY_SENT]
 

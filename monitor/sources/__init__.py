@@ -10,6 +10,7 @@ ring          what waits between that thread and the analysis
 hearing       channel, gain, high_pass, and the symptoms of a microphone that is there and ails
 recordings    files, or files that continue each other, as streams: read second
 finding       which files there are
+remote        those that lie elsewhere, by their URLs
 headers       what a file says of itself: by its name (names), its metadata, and what decodes it (decoding, ffmpeg)
 joining       files that continue each other
 deployments   a table of the user's: where they were made

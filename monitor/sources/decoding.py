@@ -4,7 +4,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from monitor.records import Block, Samples
 from monitor.sources.feed import Channels
 from monitor.sources.ffmpeg import FfmpegSound
 from monitor.sources.finding import LIBSNDFILE_SUFFIXES
+from monitor.sources.remote import Place, bytes_of
 
 RATES_HZ = (4_000, 768_000)
 MOST_SAMPLES = 1 << 23
@@ -24,6 +24,8 @@ MOST_SAMPLES = 1 << 23
 _LINEAR = (0x0001, 0x0003, 0xFFFE)
 """format tags of a WAV: integers, floats, and whatever stands further behind"""
 _LEAST_FORMAT_BYTES = 16
+_WHOLE_NUMBERS, _FULL_SCALE = "PCM_16", np.float32(1 / 32_768)
+"""what most recorders write, and what makes of it what libsndfile would, in a tenth of the time"""
 _UNKNOWN_FRAMES = 2**62
 """from this number on a header does not say"""
 
@@ -45,12 +47,13 @@ class Sound(Protocol):
         """Let go of it."""
 
 
-def open_sound(path: Path) -> Sound:
+def open_sound(path: Place) -> Sound:
     """Open a recording. RecordingError, naming the file, where it is no audio, is empty or has an absurd rate."""
     try:
-        status = path.stat()
+        file = bytes_of(path)
+        status = file.stat()
         if stat.S_ISREG(status.st_mode):  # anything else may let us wait for ever
-            path.open("rb").close()  # says why it cannot be opened; libsndfile only says "System error"
+            file.open("rb").close()  # says why it cannot be opened; libsndfile only says "System error"
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
     if not stat.S_ISREG(status.st_mode):
@@ -69,12 +72,13 @@ def open_sound(path: Path) -> Sound:
 class LibsndfileSound:
     """Whatever libsndfile decodes. soundfile.LibsndfileError where it is nothing of that."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._path, self._position = path, 0
-        self._file = _Forward(os.fsencode(path))  # a name need not be UTF-8
+        self._file = _Forward(os.fsencode(bytes_of(path)))  # a name need not be UTF-8
         self.sample_rate, self.channels = int(self._file.samplerate), int(self._file.channels)
         self.frames = None if self._file.frames >= _UNKNOWN_FRAMES else int(self._file.frames)
         self.comment = str(self._file.comment)
+        self._whole_numbers = self._file.subtype == _WHOLE_NUMBERS
 
     def read(self, frames: int) -> Channels:
         """The next samples, no more than there are: libsndfile would fill up the rest with zeros.
@@ -83,7 +87,7 @@ class LibsndfileSound:
         """
         wanted = frames if self.frames is None else min(frames, self.frames - self._position)
         try:
-            samples: Channels = self._file.read(wanted, dtype="float32", always_2d=True)
+            samples = self._samples(wanted)
         except soundfile.LibsndfileError as error:
             msg = f"{self._path}: decoding broke off after {self._position / self.sample_rate:.1f} s: {_reason(error)}"
             raise RecordingError(msg) from error
@@ -91,6 +95,12 @@ class LibsndfileSound:
         if len(samples) == 0 and self.frames is not None and self._position < self.frames:
             msg = f"{self._path}: decoding broke off after {self._position} of {self.frames} samples"
             raise RecordingError(msg)
+        return samples
+
+    def _samples(self, wanted: int) -> Channels:
+        if self._whole_numbers:
+            return np.multiply(self._file.read(wanted, dtype="int16", always_2d=True), _FULL_SCALE, dtype=np.float32)
+        samples: Channels = self._file.read(wanted, dtype="float32", always_2d=True)
         return samples
 
     def close(self) -> None:
@@ -105,7 +115,7 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
 
-def blocks(sound: Sound, path: Path, block_s: float, channel: int | None) -> Iterator[Block]:
+def blocks(sound: Sound, path: Place, block_s: float, channel: int | None) -> Iterator[Block]:
     """All of a recording, which is closed behind it: one channel, from 1, or all of them averaged.
 
     RecordingError, behind what came before, where decoding breaks off or samples are not numbers.
@@ -136,7 +146,7 @@ def _mono(samples: Channels, channel: int | None) -> Samples:
     return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
 
 
-def _opened(path: Path) -> Sound:
+def _opened(path: Place) -> Sound:
     try:
         return LibsndfileSound(path)
     except soundfile.LibsndfileError as error:
@@ -145,14 +155,14 @@ def _opened(path: Path) -> Sound:
         raise _unreadable(path, _reason(error)) from error
 
 
-def _is_coded_wav(path: Path) -> bool:
+def _is_coded_wav(path: Place) -> bool:
     """Whether a WAV says that its samples are written in some other way than one by one."""
-    with path.open("rb") as file:
+    with bytes_of(path).open("rb") as file:
         described = next((chunk.read(file) for chunk in riff.chunks(file) if chunk.name == b"fmt "), b"")
     return len(described) >= _LEAST_FORMAT_BYTES and int.from_bytes(described[:2], "little") not in _LINEAR
 
 
-def _unreadable(path: Path, reason: str) -> RecordingError:
+def _unreadable(path: Place, reason: str) -> RecordingError:
     return RecordingError(f"{path}: cannot be read as audio: {reason}")
 
 

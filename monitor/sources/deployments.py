@@ -17,6 +17,7 @@ from pathlib import Path
 
 from monitor.errors import ConfigError, RecordingError
 from monitor.recorded import Position
+from monitor.sources.remote import Place
 
 _NEEDED = ("site", "latitude", "longitude")
 _DAY_CHARACTERS = len("2026-05-01")
@@ -36,7 +37,7 @@ class Deployment:
     path: str
     """pattern; empty where it is not asked"""
 
-    def holds(self, path: Path, start: datetime | None) -> bool:
+    def holds(self, path: Place, start: datetime | None) -> bool:
         """Whether a recording that began at this time was made here. One without a time needs the path to say so."""
         if self.path and not fnmatchcase(str(path), self.path):
             return False
@@ -64,7 +65,7 @@ class Deployments:
             raise ConfigError(msg) from error
         return Deployments(rows)
 
-    def at(self, path: Path, start: datetime | None) -> Deployment | None:
+    def at(self, path: Place, start: datetime | None) -> Deployment | None:
         """That of a recording, None where there is none. RecordingError where there are several."""
         found = [row for row in self.rows if row.holds(path, start)]
         if len({(row.site, row.position) for row in found}) > 1:

@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from monitor.errors import MicrophoneError, RecordingError
 from monitor.sources.child import SLICE_S, Child
 from monitor.sources.feed import Channels
 from monitor.sources.pcm import Form, wav_header
+from monitor.sources.remote import Place, bytes_of
 
 PATIENCE_S = 60.0
 """that is how long ffmpeg may say nothing: a file on a slow network share is still a file"""
@@ -21,7 +21,7 @@ class FfmpegSound:
     RecordingError, with ffmpeg's last words, where that is not installed or finds no audio.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._path, self._held, self._position = path, b"", 0
         try:
             self._child = Child(_command(path))
@@ -85,16 +85,16 @@ class FfmpegSound:
         return True
 
     def _broken(self, reason: str) -> RecordingError:
-        told = reason.removeprefix(f"file:{self._path}: ")
+        told = reason.removeprefix(f"file:{bytes_of(self._path)}: ")
         if not self._position:
             return RecordingError(f"{self._path}: cannot be read as audio: {told}")
         at_s = self._position / self._form.sample_rate
         return RecordingError(f"{self._path}: not all of it can be decoded, {at_s:.1f} s were: {told}")
 
 
-def _command(path: Path) -> list[str]:
+def _command(path: Place) -> list[str]:
     """A WAV says its own form; the path is a file's whatever it looks like."""
-    file = "file:" + os.fspath(path)
+    file = "file:" + os.fspath(bytes_of(path))
     return [
         *("ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-err_detect", "crccheck", "-i", file),
         *("-map", "0:a:0", "-vn", "-c:a", "pcm_f32le", "-f", "wav", "-bitexact", "pipe:1"),

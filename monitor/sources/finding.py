@@ -1,13 +1,15 @@
-"""Which recordings there are: files, folders, patterns such as `card/**/*.wav`, and lists of them."""
+"""Which recordings there are: files, folders, patterns such as `card/**/*.wav`, URLs, and lists of all that."""
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from monitor.errors import RecordingError
+from monitor.sources import remote
+from monitor.sources.remote import Named, named
 
 LIBSNDFILE_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".rf64", ".caf", ".au"}
@@ -26,26 +28,27 @@ _APPLE_DOUBLE = "._"
 class Found:
     """What a search came to."""
 
-    recordings: list[Path] = field(default_factory=list)
+    recordings: list[Named] = field(default_factory=list)
     """in a stable order, each file once however often it is named"""
     troubles: list[RecordingError] = field(default_factory=list)
     """where could not be looked, or was nothing"""
 
 
-def search(paths: Iterable[Path]) -> Found:
+def search(paths: Iterable[Path | str]) -> Found:
     """The files named, the audio files below the folders named, and what matches where there is no such file.
 
-    Links to folders are followed, each folder is looked into once.
+    Links to folders are followed, each folder is looked into once. A text is a URL, of any of these; ConfigError where
+    nothing on this machine can look there.
     """
     found, known = Found(), set[str]()
     for path in paths:
         try:
-            inside = _below(path, found.troubles) if path.is_dir() else _named(path)
+            inside = _found(path, found.troubles)
         except RecordingError as error:
             found.troubles.append(error)
             continue
         for one in inside:
-            real = os.path.realpath(one)
+            real = os.path.realpath(one) if isinstance(one, Path) else one.url
             if real not in known:
                 known.add(real)
                 found.recordings.append(one)
@@ -53,18 +56,24 @@ def search(paths: Iterable[Path]) -> Found:
 
 
 def find_recordings(paths: Iterable[Path]) -> list[Path]:
-    """The same; RecordingError for the first trouble."""
+    """The same on this machine; RecordingError for the first trouble."""
     found = search(paths)
     if found.troubles:
         raise found.troubles[0]
-    return found.recordings
+    return [one for one in found.recordings if isinstance(one, Path)]
 
 
-def listed(file: BinaryIO) -> list[Path]:
-    """The paths of a list, one a line, or with a zero byte between them as `find -print0` writes them."""
+def listed(file: BinaryIO) -> list[Path | str]:
+    """The paths and URLs of a list, one a line, or with a zero byte between them as `find -print0` writes them."""
     text = file.read()
     lines = text.split(b"\0") if b"\0" in text else text.splitlines()
-    return [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    return [named(os.fsdecode(line)) for line in lines if line.strip()]
+
+
+def _found(path: Path | str, troubles: list[RecordingError]) -> Sequence[Named]:
+    if isinstance(path, str):
+        return remote.find(path, is_recording)
+    return _below(path, troubles) if path.is_dir() else _named(path)
 
 
 def _named(path: Path) -> list[Path]:
@@ -106,12 +115,17 @@ def _walked(folder: Path, troubles: list[RecordingError], seen: set[tuple[int, i
             yield folder / entry.name
 
 
+def is_recording(name: str) -> bool:
+    """Whether a file in a folder is one, by its name."""
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path for each of 100,000 files takes a second
+    return suffix in SUFFIXES and not name.startswith(_APPLE_DOUBLE)
+
+
 def _is_recording(entry: "os.DirEntry[str]") -> bool:
     """A link that leads nowhere is one, too: when it is opened, that is told."""
-    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for each of 100,000 files takes a second
-    if suffix not in SUFFIXES or entry.name.startswith(_APPLE_DOUBLE):
-        return False
-    return _holds(entry.is_file) or (entry.is_symlink() and not Path(entry.path).exists())
+    return is_recording(entry.name) and (
+        _holds(entry.is_file) or (entry.is_symlink() and not Path(entry.path).exists())
+    )
 
 
 def _holds(asked: Callable[[], bool]) -> bool:

@@ -3,14 +3,14 @@
 import os
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import BinaryIO
 
 from monitor.errors import RecordingError
 from monitor.recorded import Position, Recorder
 from monitor.sources.decoding import Sound, open_sound
-from monitor.sources.metadata import read_metadata
+from monitor.sources.metadata import Metadata, read_metadata
 from monitor.sources.names import UNSET_YEAR, in_utc, is_doubtful
+from monitor.sources.remote import Place, bytes_of
 
 _RIFF_HEADER = 8
 _UNFINISHED = (0, 0xFFFFFFFF)
@@ -23,7 +23,7 @@ _DOUBTFUL = "began in the hour in which clocks are changed in its time zone: the
 class Header:
     """A recording that can be opened."""
 
-    path: Path
+    path: Place
     sample_rate: int
     """Hz"""
     channels: int
@@ -39,7 +39,7 @@ class Header:
     """what is wrong with it, and does not keep it from being heard"""
 
 
-def read_header(path: Path, zone: tzinfo | None) -> Header:
+def read_header(path: Place, zone: tzinfo | None) -> Header:
     """Open a recording, and close it again. RecordingError where it cannot be read."""
     sound = open_sound(path)
     try:
@@ -48,14 +48,15 @@ def read_header(path: Path, zone: tzinfo | None) -> Header:
         sound.close()
 
 
-def described(path: Path, sound: Sound, zone: tzinfo | None) -> Header:
-    """What an open recording says of itself. RecordingError where it has vanished."""
+def described(path: Place, sound: Sound, zone: tzinfo | None) -> Header:
+    """What an open recording says of itself. RecordingError where it has vanished, or is slower than what it heard."""
     try:
-        with path.open("rb") as file:
+        with bytes_of(path).open("rb") as file:
             metadata, cut_short = read_metadata(path.name, file, sound.comment), _cut_short(file)
     except OSError as error:
         msg = f"{path}: cannot be read as audio: {error.strerror or error}"
         raise RecordingError(msg) from error
+    _check_in_real_time(path, sound, metadata)
     written = metadata.written
     unset = written is not None and written.year == UNSET_YEAR
     start = in_utc(written, zone)
@@ -70,6 +71,15 @@ def described(path: Path, sound: Sound, zone: tzinfo | None) -> Header:
         recorder=metadata.recorder,
         remarks=(*cut_short, *([_UNSET] if unset else []), *([_DOUBTFUL] if is_doubtful(written, zone) else [])),
     )
+
+
+def _check_in_real_time(path: Place, sound: Sound, metadata: Metadata) -> None:
+    """A bat recorder may stretch time, so that one hears what is too high: every bird would be another one."""
+    if metadata.expansion > 1 and metadata.made_hz != sound.sample_rate:
+        msg = (
+            f"{path}: is {metadata.expansion:g} times slower than what it heard (TE): a recording in real time expected"
+        )
+        raise RecordingError(msg)
 
 
 def _cut_short(file: BinaryIO) -> list[str]:

@@ -11,6 +11,7 @@ from monitor.recorded import Part
 from monitor.records import Block, Cause, Gap
 from monitor.sources.headers import Header, read_header
 from monitor.sources.names import without_time
+from monitor.sources.remote import Named
 
 SEAM_S = 1.0
 """names tell seconds, cut off: files that are no further apart, or overlap no more, follow each other at once"""
@@ -19,13 +20,14 @@ Open = Callable[[int], Iterator[Block]]
 """the blocks of a part by its index, counted from its start"""
 
 
-def continuing(paths: Iterable[Path], zone: tzinfo | None, longest_gap_s: float = SEAM_S) -> list[tuple[Path, ...]]:
+def continuing(paths: Iterable[Named], zone: tzinfo | None, longest_gap_s: float = SEAM_S) -> list[tuple[Named, ...]]:
     """Recordings in their order, those together that continue each other.
 
     They lie in one folder, have the same name but for the time, the same rate and channels, and no more than
-    `longest_gap_s` between them. What cannot be opened, or does not say when it began or how long it is, stands alone.
+    `longest_gap_s` between them. What cannot be opened, or lies elsewhere, or does not say when it began or how long it
+    is, stands alone.
     """
-    groups: list[list[Path]] = []
+    groups: list[list[Named]] = []
     last: Header | None = None
     for path in paths:
         header = _readable(path, zone)
@@ -73,10 +75,10 @@ def joined(found: Sequence[Part], opened: Open, report: Callable[[RecordingError
         position = end
 
 
-def _readable(path: Path, zone: tzinfo | None) -> Header | None:
-    """None where it must be opened again to say why it cannot be."""
+def _readable(path: Named, zone: tzinfo | None) -> Header | None:
+    """None where it must be opened again to say why it cannot be, or would have to be fetched."""
     try:
-        return read_header(path, zone)
+        return read_header(path, zone) if isinstance(path, Path) else None
     except RecordingError:
         return None
 

@@ -19,6 +19,7 @@ from monitor.sources.deployments import Deployments
 from monitor.sources.finding import SUFFIXES, find_recordings
 from monitor.sources.headers import Header, described, read_header
 from monitor.sources.joining import joined, parts
+from monitor.sources.remote import Place
 
 __all__ = ["BLOCK_S", "SUFFIXES", "Reading", "find_recordings", "open_recording", "open_recordings", "paced"]
 
@@ -53,7 +54,7 @@ def open_recording(path: Path, zone: tzinfo | None = None, block_s: float = BLOC
     return stream
 
 
-def open_recordings(paths: Sequence[Path], reading: Reading, report: Report = lambda _error: None) -> list[Stream]:
+def open_recordings(paths: Sequence[Place], reading: Reading, report: Report = lambda _error: None) -> list[Stream]:
     """Open a file, or files that continue each other, as `continuing` found them: a stream, or one for each channel.
 
     Of several, one that is damaged is reported, and a gap. Raises RecordingError where none can be read, or a channel
@@ -92,7 +93,7 @@ def paced(
         yield block
 
 
-def _readable(paths: Sequence[Path], zone: tzinfo | None, report: Report) -> list[Header]:
+def _readable(paths: Sequence[Place], zone: tzinfo | None, report: Report) -> list[Header]:
     """Those that can be opened and are like the first; the others are reported. RecordingError where there is none."""
     headers: list[Header] = []
     last = RecordingError("no recording")
@@ -141,7 +142,7 @@ def _stream(
         sound = opened.pop() if opened else open_sound(path)
         return blocks(sound, path, reading.block_s, channel)
 
-    uri = first.path.resolve().as_uri()
+    uri = first.path.resolve().as_uri() if isinstance(first.path, Path) else first.path.url
     return Stream(
         id=uuid.uuid5(uuid.NAMESPACE_URL, uri if channel is None else f"{uri}#{channel}"),
         name=str(first.path),

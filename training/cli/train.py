@@ -27,7 +27,8 @@ from training.corpus.manifest import read_manifest
 from training.drawing.material import SONGS, read_material
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES
 from training.machine import Machine, machine
-from training.network import width_of
+from training.network import size_of
+from training.pretrained import IMAGENET, imagenet
 
 WINDOW_S = WINDOW_SAMPLES / SPEC.sample_rate
 DRAWS_OF_A_SONG = 8
@@ -40,13 +41,22 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
     *,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = Schedule().steps,
     batch: Annotated[int, typer.Option(min=1, help="Windows a step, in each process.")] = Schedule().batch,
-    width: Annotated[str, typer.Option(help="nano, small, or a number; 1 is EfficientNet-Lite0.")] = "nano",
+    size: Annotated[str, typer.Option(help="nano, small, or a number: EfficientNet-Lite0 of that width.")] = "nano",
     window: Annotated[float, typer.Option(min=0.5, max=15, help="Seconds that the network sees at once.")] = WINDOW_S,
     fold: Annotated[list[int] | None, typer.Option(help="Leave this fold out; none: train on everything.")] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal networks.")] = Schedule().seed,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = Schedule().peak_rate,
     origin: Annotated[
-        Path | None, typer.Option("--from", help="Start from this checkpoint, or the one of the same name in a folder.")
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Start from this checkpoint, or the one of the same name in a folder; "
+            f"{IMAGENET}: from what EfficientNet-Lite0 learned of photographs.",
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Learn also what this checkpoint says, or the one of the same name in a folder."),
     ] = None,
     frozen: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the steps in which only the last layer learns.")
@@ -61,7 +71,7 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
     Example: dawnchorus-training train --steps 1800 --fold 0 --fold 1 --fold 2 --fold 3
     """
     torch.set_num_threads(threads)
-    manifest, scale = read_manifest(data), width_of(width)
+    manifest, size = read_manifest(data), size_of(size).name
     for number in fold or ():
         manifest.check_fold(number)
     schedule = Schedule(steps=steps, batch=batch, peak_rate=rate, frozen=frozen, seed=seed)
@@ -72,7 +82,8 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
     with machine() as processor:
         for left_out in fold or (None,):
             path = checkpoint_path(out, left_out)
-            start = _origin(origin, path.name, left_out, data_hash)
+            start = imagenet(size, SPEC) if origin == Path(IMAGENET) else _known(origin, path.name, left_out, data_hash)
+            known = _known(teacher, path.name, left_out, data_hash)
             examples = material.examples(left_out, start.labels if start else ())
             if examples.unheard:
                 unheard = ", ".join(examples.unheard)
@@ -80,26 +91,28 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
             with _shown(path, schedule, processor) as progress:
                 weights = loop.train(
                     examples,
-                    scale,
+                    size,
                     schedule,
                     machine=processor,
                     origin=start,
+                    teacher=known,
                     state=path.with_suffix(".state"),
                     progress=progress,
                 )
             if processor.rank == 0:
-                settings = (scale, SPEC, window_samples, data_hash, schedule, left_out)
+                line = start.pretrained if start else ""
+                settings = (size, SPEC, window_samples, data_hash, schedule, left_out, line)
                 Checkpoint(weights, examples.labels, *settings).save(path)
                 console.print(f"wrote {path}")
 
 
-def _origin(path: Path | None, name: str, left_out: int | None, data_hash: str) -> Checkpoint | None:
-    """What to start from: a checkpoint, or the one of this name in a folder. It must not have heard the fold."""
+def _known(path: Path | None, name: str, left_out: int | None, data_hash: str) -> Checkpoint | None:
+    """Whom to learn from: a checkpoint, or the one of this name in a folder. It must not have heard the fold."""
     if path is None:
         return None
     found = read_checkpoint(path / name if path.is_dir() else path)
     if left_out is not None and found.data_hash == data_hash and found.fold != left_out:
-        msg = f"{path} has heard fold {left_out}: a network that starts from it cannot be judged by that fold"
+        msg = f"{path} has heard fold {left_out}: a network that learns from it cannot be judged by that fold"
         raise ModelError(msg)
     return found
 

@@ -81,7 +81,7 @@ def from_checkpoint(path: Path, fold: int) -> FoldNetwork:
         Listener(lambda windows: predict(network, windows), checkpoint.spec, checkpoint.window_samples),
         checkpoint.labels,
         checkpoint.data_hash,
-        f"float network, width {checkpoint.width:g}, {schedule.steps} steps of {schedule.batch} windows, "
+        f"float network, size {checkpoint.size}, {schedule.steps} steps of {schedule.batch} windows, "
         f"seed {schedule.seed}",
     )
 
