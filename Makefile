@@ -19,7 +19,7 @@ help:
 	@echo "make deb                             a Debian package for this release and architecture"
 	@echo "make lock [HASHES=1]                 renew the pinned versions, or only the hashes of those that stand there"
 	@echo "make audit                           known vulnerabilities of the pinned versions"
-	@echo "make model                           train, judge and export the bundled model (about an hour on two cores)"
+	@echo "make model                           train, judge and export a successor of the bundled model (about an hour on two cores)"
 
 .venv/.set-up-device: locks/device.txt pyproject.toml scripts/setup
 	@sh scripts/setup device
@@ -83,7 +83,7 @@ model: install
 	for fold in 0 1 2 3; do $(BIN)/dawnchorus-export model --name fold$$fold \
 		--checkpoint build/training/fold$$fold.pt --out build/training/fold$$fold.onnx || exit 1; done
 	$(BIN)/dawnchorus-training evaluate --networks int8
-	$(BIN)/dawnchorus-export model --evaluation build/training/evaluation.json
+	$(BIN)/dawnchorus-export model --name dawnchorus-starter-5 --evaluation build/training/evaluation.json
 
 deb:
 	sh scripts/deb

@@ -154,12 +154,13 @@ def test_a_pipe_that_says_the_same_over_and_over_is_stuck_until_it_says_somethin
         until(lambda: listener.capture.trouble is None, "audio again", 10)
         listener._thread.join(20)
         heard, gaps = listener.samples(), listener.gaps()
+        last = [piece.samples[:, 0] for piece in listener.pieces if isinstance(piece, Frames)][-1]
     writer.join()
     os.close(reading)
     assert Cause.DEVICE in gaps
     assert gaps <= {Cause.DEVICE, Cause.OVERRUN}  # a busy machine loses audio of its own
     assert np.count_nonzero(heard == 0.25) < 3 * RATE, "what came while it was known to be stuck was not heard"
-    np.testing.assert_array_equal(heard[-RATE:], ramp(1.5)[-RATE:])
+    assert np.isin(np.round(np.diff(last) * 32_768), (1, -30_010)).all(), "then what is said is heard again"
 
 
 def test_the_daemon_hears_two_channels_of_a_wav_on_its_standard_input_apart_and_ends_with_it(

@@ -326,7 +326,7 @@ def test_a_broker_refuses_a_wrong_password(
 
 def test_a_topic_that_may_not_be_written_is_named(new_broker: Callable[..., Broker], tmp_path: Path) -> None:
     rules = tmp_path / "acl"
-    levels = ("status", "effort", "corrections", "health")
+    levels = ("status", "effort", "corrections", "health", "verdicts")
     rules.write_text("".join(f"topic write dawnchorus/station/{level}\n" for level in levels), encoding="utf-8")
     broker = new_broker(f"acl_file {rules}")
     reached, refused = broker_check(at(tmp_path, mqtt={"host": "127.0.0.1", "port": broker.port}))

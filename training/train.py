@@ -32,14 +32,12 @@ class Run:
         schedule: Schedule,
         machine: Machine,
         origin: Checkpoint | None,
-        teacher: Checkpoint | None,
     ) -> None:
         torch.manual_seed(schedule.seed)
         self.examples, self.schedule, self.machine, self.step = examples, schedule, machine, 0
         network = EfficientNetLite(len(examples.labels), size, len(examples.spec.channels))
         if origin is not None:
             adopt(network, examples, size, origin)
-        self.teacher = None if teacher is None else listening(teacher, examples).to(machine.device)
         self.network = network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.learner = machine.shared(self.network)
         self.average = AveragedModel(
@@ -55,7 +53,6 @@ class Run:
         self.settings = {
             "schedule": asdict(schedule),
             "size": size,
-            "taught": self.teacher is not None,
             "labels": examples.labels,
             "front end": asdict(examples.spec),
             "frames": examples.n_frames,
@@ -77,11 +74,6 @@ class Run:
         with torch.autocast(self.machine.device.type, precision, enabled=precision is not None):
             logits = self.learner(pictures)
         loss = masked_loss(logits.float(), torch.from_numpy(targets).to(self.machine.device))
-        if self.teacher is not None:
-            with torch.no_grad():
-                told = self.teacher(pictures).sigmoid()
-            share = self.schedule.taught
-            loss = (1 - share) * loss + share * binary_cross_entropy_with_logits(logits.float(), told)
         self.optimiser.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimiser)
@@ -119,27 +111,24 @@ PARTS = ("network", "average", "optimiser", "rates", "scaler")
 """of a Run, each with a state of its own"""
 
 
-def train(  # noqa: PLR0913 what a run may begin with, keep and tell
+def train(
     examples: Examples,
     size: str,
     schedule: Schedule,
     *,
     machine: Machine = ALONE,
     origin: Checkpoint | None = None,
-    teacher: Checkpoint | None = None,
     state: Path | None = None,
     progress: Callable[[int, float, float], None] = lambda _step, _loss, _rate: None,
 ) -> dict[str, Tensor]:
     """Train a network and return its averaged weights.
 
-    `origin`: a network to start from, which is believed from the start if it knows labels. `teacher`: a larger one
-    whose scores of the same windows are learned beside the labels ("distillation", Hinton et al. 2015,
-    arXiv:1503.02531): it also says how surely a label sounds in a window. `state`: where the run keeps itself every
-    SAVED_EVERY steps and goes on from if it was killed; removed at the end. `progress` gets the step, its loss and its
-    learning rate.
-    Raises ModelError where `origin`, `teacher` or `state` is of another configuration.
+    `origin`: a network to start from, which is believed from the start if it knows labels. `state`: where the run keeps
+    itself every SAVED_EVERY steps and goes on from if it was killed; removed at the end. `progress` gets the step, its
+    loss and its learning rate.
+    Raises ModelError where `origin` or `state` is of another configuration.
     """
-    run = Run(examples, size, schedule, machine, origin, teacher)
+    run = Run(examples, size, schedule, machine, origin)
     if state is not None and state.exists():
         run.restore(state)
     beliefs = {round(share * schedule.steps) for share in schedule.beliefs}
@@ -178,16 +167,6 @@ def adopt(network: EfficientNetLite, examples: Examples, size: str, origin: Chec
                 row = origin.labels.index(label)
                 network.classifier.weight[index] = last["weight"][row]
                 network.classifier.bias[index] = last["bias"][row]
-
-
-def listening(teacher: Checkpoint, examples: Examples) -> EfficientNetLite:
-    """The network of a teacher. ModelError where it has other labels or another front end than its pupil."""
-    theirs = {"labels": teacher.labels, **asdict(teacher.spec)}
-    ours = {"labels": examples.labels, **asdict(examples.spec)}
-    if found := differences(theirs, ours):
-        msg = f"the teacher is of another configuration: {found}"
-        raise ModelError(msg)
-    return teacher.network().requires_grad_(requires_grad=False)
 
 
 def masked_loss(logits: Tensor, targets: Tensor) -> Tensor:

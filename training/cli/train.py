@@ -54,10 +54,6 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
             f"{IMAGENET}: from what EfficientNet-Lite0 learned of photographs.",
         ),
     ] = None,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(help="Learn also what this checkpoint says, or the one of the same name in a folder."),
-    ] = None,
     frozen: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the steps in which only the last layer learns.")
     ] = Schedule().frozen,
@@ -82,8 +78,7 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
     with machine() as processor:
         for left_out in fold or (None,):
             path = checkpoint_path(out, left_out)
-            start = imagenet(size, SPEC) if origin == Path(IMAGENET) else _known(origin, path.name, left_out, data_hash)
-            known = _known(teacher, path.name, left_out, data_hash)
+            start = _origin(origin, size, path.name, left_out, data_hash)
             examples = material.examples(left_out, start.labels if start else ())
             if examples.unheard:
                 unheard = ", ".join(examples.unheard)
@@ -95,7 +90,6 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
                     schedule,
                     machine=processor,
                     origin=start,
-                    teacher=known,
                     state=path.with_suffix(".state"),
                     progress=progress,
                 )
@@ -106,13 +100,18 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
                 console.print(f"wrote {path}")
 
 
-def _known(path: Path | None, name: str, left_out: int | None, data_hash: str) -> Checkpoint | None:
-    """Whom to learn from: a checkpoint, or the one of this name in a folder. It must not have heard the fold."""
+def _origin(path: Path | None, size: str, name: str, left_out: int | None, data_hash: str) -> Checkpoint | None:
+    """What to start from: photographs, a checkpoint, or the one of this name in a folder.
+
+    It must not have heard the fold.
+    """
     if path is None:
         return None
+    if path == Path(IMAGENET):
+        return imagenet(size, SPEC)
     found = read_checkpoint(path / name if path.is_dir() else path)
     if left_out is not None and found.data_hash == data_hash and found.fold != left_out:
-        msg = f"{path} has heard fold {left_out}: a network that learns from it cannot be judged by that fold"
+        msg = f"{path} has heard fold {left_out}: a network that starts from it cannot be judged by that fold"
         raise ModelError(msg)
     return found
 
