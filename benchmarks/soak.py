@@ -39,11 +39,15 @@ import yaml
 
 from monitor.resample import resample
 from monitor.sinks.database import FILE, connect
-from monitor.soundscape import SOUNDSCAPE_S, soundscape
+from monitor.soundscape import SOUNDSCAPE_S, soundscape, wind
 from monitor.upkeep import prune
 
 RATE = 32_000
 HOUR_S, HOUR_MINUTES, DAY_HOURS = 3600, 60, 24
+STEP_S = 2.0
+"""of windows that follow each other: weeks must pass in an hour"""
+PAUSE_S = 60.0
+"""of wind after each soundscape, for the same reason; three songs in 90 s are more than a place has"""
 KEEP = timedelta(days=2)
 BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
 DISK_MB = 96
@@ -142,6 +146,7 @@ class Field:
         config = {
             "source": {"kind": "recordings", "paths": [str(life)]},
             "store": {"directory": str(self.store)},
+            "detection": {"step_s": STEP_S},
             "mqtt": {"host": "127.0.0.1", "port": self.port, "keepalive_s": 5},
         }
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -219,13 +224,14 @@ class Field:
 
 
 def write_hours(folder: Path) -> None:
-    """Recordings of an hour: the soundscape over and over, each time a little louder or softer.
+    """Recordings of an hour: the soundscape and wind over and over, each time a little louder or softer.
 
     As many as a life may hear, for the same file is the same recording. They take 5 GB.
     """
-    once, rng = np.clip(resample(soundscape(), 48_000, RATE), -1, 1), np.random.default_rng(1)
+    rng = np.random.default_rng(1)
+    once = np.concatenate([resample(soundscape(), 48_000, RATE), 0.05 * wind(RATE, PAUSE_S, rng)]).clip(-1, 1)
     with soundfile.SoundFile(folder / "hour0.wav", "w", RATE, 1, "PCM_16") as file:
-        for _ in range(math.ceil(HOUR_S / SOUNDSCAPE_S)):
+        for _ in range(math.ceil(HOUR_S / (SOUNDSCAPE_S + PAUSE_S))):
             file.write(once * np.float32(rng.uniform(0.3, 1.0)))
     for index in range(1, DAY_HOURS):
         shutil.copyfile(folder / "hour0.wav", folder / f"hour{index}.wav")

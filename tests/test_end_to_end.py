@@ -28,7 +28,7 @@ from rigs import (
 
 from monitor.sinks.rows import MOMENTS_COLUMNS
 
-SINGERS = {"parus_major": "Parus major", "athene_noctua": "Athene noctua", "corvus_frugilegus": "Corvus frugilegus"}
+SINGERS = {"anas_platyrhynchos": "Anas platyrhynchos", "athene_noctua": "Athene noctua", "corvus_frugilegus": "Corvus frugilegus"}
 
 
 def first_recording(folder: Path) -> Path:

@@ -63,7 +63,7 @@ def test_systemd_is_told_of_readiness_with_the_first_window_and_how_it_goes_on(
         assert daemon.ended() == 0, daemon.said()
     until(lambda: supervisor.heard("STOPPING=1"), "the last word")
     told = supervisor.told()
-    name, found = tmp_path / "song.wav", "detections, last: Great Tit at 3 s"
+    name, found = tmp_path / "song.wav", "detections, last: Great Tit at 4 s"
     (ready,) = [index for index, one in enumerate(told) if "READY=1" in one]
     assert told[ready] == f"READY=1\nWATCHDOG=1\nSTATUS=listening to {name}; 0 detections, last: nothing yet"
     assert set(told[:ready]) <= {
