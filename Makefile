@@ -33,7 +33,7 @@ demo: .venv/.set-up-device
 	@$(BIN)/dawnchorus demo $(if $(AUDIO),--audio "$(AUDIO)") $(if $(MIC),--mic)
 
 test: install
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses=3 --dist=loadfile --cov --cov-report=term:skip-covered
 
 # The program on 64-bit Arm, emulated: both Debian releases, and its scores against this machine's.
 test-arm: install
@@ -73,7 +73,9 @@ soak: install
 	$(BIN)/python benchmarks/soak.py --hours $(HOURS)
 
 # A network that never heard each fold, and one of everything. Then every fold's network as the device runs it, judged by
-# its fold: what it says sets thresholds and calibration of the one of everything.
+# its fold: what it says sets thresholds and calibration of the one of everything. Two thresholds are higher than that, for
+# the one of everything took a frog for a mallard with 0.64, and Australian soundscapes for a mallard with 0.67 and for a
+# swallow with 0.52.
 TRAIN := $(BIN)/dawnchorus-training train --from imagenet --steps 1500
 FOLDS := --fold 0 --fold 1 --fold 2 --fold 3
 
@@ -82,7 +84,8 @@ model: install
 	$(TRAIN)
 	for fold in 0 1 2 3; do $(BIN)/dawnchorus-export model --name fold$$fold \
 		--checkpoint build/training/fold$$fold.pt --out build/training/fold$$fold.onnx || exit 1; done
-	$(BIN)/dawnchorus-training evaluate --networks int8
+	$(BIN)/dawnchorus-training evaluate --networks int8 \
+		--at-least anas_platyrhynchos=0.75 --at-least cecropis_daurica=0.6
 	$(BIN)/dawnchorus-export model --name dawnchorus-starter-5 --evaluation build/training/evaluation.json
 
 deb:
