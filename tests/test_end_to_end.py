@@ -28,7 +28,11 @@ from rigs import (
 
 from monitor.sinks.rows import MOMENTS_COLUMNS
 
-SINGERS = {"anas_platyrhynchos": "Anas platyrhynchos", "athene_noctua": "Athene noctua", "corvus_frugilegus": "Corvus frugilegus"}
+SINGERS = {
+    "sylvia_atricapilla": "Sylvia atricapilla",
+    "athene_noctua": "Athene noctua",
+    "corvus_frugilegus": "Corvus frugilegus",
+}
 
 
 def first_recording(folder: Path) -> Path:
