@@ -71,7 +71,7 @@ def _echoing(sound: Samples, sample_rate: int) -> Samples:
     Their distances lie on a grid that the usual rates share, so that a tone and its echoes add up alike at each.
     """
     rng = np.random.default_rng(0)
-    delays_s = rng.integers(0, ECHO_S * GRID_HZ, TRUNKS) / GRID_HZ
+    delays_s = rng.integers(0, round(ECHO_S * GRID_HZ), TRUNKS) / GRID_HZ
     gains = rng.choice([-1.0, 1.0], TRUNKS) * 10 ** (-3 * delays_s / ECHO_S)
     answer = np.zeros(round(ECHO_S * sample_rate) + 1)
     np.add.at(answer, np.round(delays_s * sample_rate).astype(int), ECHO_LEVEL * gains / np.linalg.norm(gains))
