@@ -33,7 +33,7 @@ demo: .venv/.set-up-device
 	@$(BIN)/dawnchorus demo $(if $(AUDIO),--audio "$(AUDIO)") $(if $(MIC),--mic)
 
 test: install
-	$(BIN)/pytest --numprocesses=3 --dist=loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
 
 # The program on 64-bit Arm, emulated: both Debian releases, and its scores against this machine's.
 test-arm: install
