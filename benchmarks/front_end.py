@@ -36,7 +36,7 @@ class Graph(torch.nn.Module):
         self.waves = torch.cat([waves.real, waves.imag])[:, None]
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
-        """The same as `log_mel`, of which each line has its counterpart."""
+        """As `log_mel`, but for what it does with silence and with samples beyond full scale."""
         if self.convolving:
             real, imag = torch.nn.functional.conv1d(samples[:, None], self.waves, stride=self.spec.hop).chunk(2, 1)
         else:

@@ -169,7 +169,7 @@ def _taper(n_fft: int) -> Floats:
 
 @lru_cache(maxsize=8)
 def _groups(spec: MelSpec) -> tuple[tuple[slice, slice, Floats], ...]:
-    """Neighbouring filters with the bins that they reach: the rest of their rows is zeros, and most of the time."""
+    """Neighbouring filters with the bins that they reach: beyond, their rows are zeros, three quarters of all."""
     filters, groups = _filters(spec), []
     for bands in np.array_split(np.arange(spec.n_mels), min(_GROUPS, spec.n_mels)):
         rows = slice(int(bands[0]), int(bands[-1]) + 1)
