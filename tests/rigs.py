@@ -257,12 +257,19 @@ class Subscriber:
         if durable:
             subprocess.run([*command, "-E"], check=True, timeout=20)  # returns when the broker knows of it
         with self._notes.open("wb") as notes:
-            self._process = subprocess.Popen([*command, "-F", "%r %t %x"], stdout=notes, stderr=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                ["stdbuf", "-oL", *command, "-d", "-F", "message %r %t %x"], stdout=notes, stderr=subprocess.DEVNULL
+            )
+        # It comes back by itself to a broker that went away, but only to one that it reached before.
+        until(lambda: any("SUBACK" in line for line in self._lines()), "mosquitto_sub has subscribed")
+
+    def _lines(self) -> list[str]:
+        """What it wrote: messages, and among them a line for each packet, which `-d` asks for."""
+        return self._notes.read_text(encoding="utf-8").split("\n")[:-1]
 
     def received(self) -> list[Received]:
         """All messages so far."""
-        lines = self._notes.read_text(encoding="utf-8").split("\n")[:-1]
-        parts = [line.split(" ") for line in lines]
+        parts = [line.split(" ")[1:] for line in self._lines() if line.startswith("message ")]
         return [Received(topic, bytes.fromhex(payload), retained == "1") for retained, topic, payload in parts]
 
     def records(self) -> list[Received]:
