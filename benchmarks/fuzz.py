@@ -21,8 +21,10 @@ import sys
 import tempfile
 import time
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +36,7 @@ import soundfile
 
 from monitor.clock import gpsd
 from monitor.clock.times import Instant, Quality
+from monitor.comparison.reading import read as read_annotations
 from monitor.config.reading import parse as parse_config
 from monitor.config.template import TEMPLATE
 from monitor.contract import terms
@@ -269,8 +272,29 @@ def fleet() -> Parser:
     def parse(content: bytes) -> None:
         for level in ("detections", "effort", "status", "health", "batches", "dropped"):
             letters.read(f"{TOPIC}/{level}", content)
+        letters.read(f"{TOPIC}/batches", zlib.compress(content))
 
-    return Parser(parse, [one, pack([("detections", one)] * 3), msgspec.json.encode(status())])
+    batch = pack([("detections", one)] * 3)
+    return Parser(parse, [one, batch, zlib.decompress(batch), msgspec.json.encode(status())])
+
+
+def annotations(folder: Path) -> Parser:
+    """What a person marked in a recording, as each program writes it."""
+    paths = [folder / f"garden{suffix}" for suffix in (".txt", ".csv", ".jsonl")]
+
+    def parse(content: bytes) -> None:
+        for path in paths:
+            path.write_bytes(content)
+            with suppress(MonitorError):
+                read_annotations(path)
+
+    raven = (
+        b"Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tSpecies\n"
+        b"1\tWaveform 1\t1\t1.5\t2.5\tParus major\n1\tSpectrogram 1\t1\t1.5\t2.5\tParus major\n"
+    )
+    table = b"file,onset_s,offset_s,scientific_name,confidence\ngarden.wav,1.5,2.5,Parus major,0.75\n"
+    line = b'{"file": "garden.wav", "onset_s": 1.5, "offset_s": 2.5, "scientific_name": "Parus major"}\n'
+    return Parser(parse, [raven, table, line, b"1.5\t2.5\tParus major\n"])
 
 
 def great_tit() -> terms.Label:
@@ -346,6 +370,7 @@ def parsers(folder: Path) -> dict[str, Parser]:
         "lists": lists(folder),
         "gpsd": receiver(),
         "fleet": fleet(),
+        "annotations": annotations(folder),
         "commands": commands(folder),
     }
 

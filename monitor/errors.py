@@ -4,6 +4,10 @@
 class MonitorError(Exception):
     """Anything this program says of its own accord. The text is one sentence for the user."""
 
+    def __str__(self) -> str:
+        """On one line, whatever it quotes: a name from somebody's file must not begin a line of the log."""
+        return " ".join(super().__str__().splitlines())
+
 
 class ConfigError(MonitorError):
     """Correct the configuration or the command line."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.config.batch import Batching
@@ -72,6 +72,8 @@ def test_what_is_packed_is_unpacked_byte_by_byte(messages: list[tuple[str, bytes
 @given(
     payload=st.binary() | st.binary().map(zlib.compress) | VALUES.map(lambda v: zlib.compress(msgspec.json.encode(v)))
 )
+@example(payload=zlib.compress(b'{"more": ' + b"[" * 100_000))
+@example(payload=zlib.compress(b'{"schema": 1, "messages": [{"level": "\xff"}]}'))
 def test_what_is_no_batch_is_refused_and_nothing_worse(payload: bytes) -> None:
     with pytest.raises(MessageError, match="batch"):
         unpack(payload)

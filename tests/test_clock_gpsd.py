@@ -94,6 +94,7 @@ def test_a_fix_without_a_position_still_has_a_time() -> None:
         b'{"class":"TPV","mode":3,"time":"2028-02-29T12:00:30"}',
         b'{"class":"TPV","mode":3,"time":"2028-02-29T12:00:30Z","ept":"little"}',
         b"\xff\xfe",
+        b'{"class":' + b"[" * 3_000,
     ],
 )
 def test_what_is_no_report_is_passed_over(report: bytes) -> None:

@@ -150,6 +150,7 @@ def test_the_tables_of_other_programs_are_read(name: str, tmp_path: Path) -> Non
         ("a.txt", "1\t2\ttit\n1 2 tit\n", "line 2 is '1 2 tit'"),
         ("a.jsonl", "[1]\n", "line 1"),
         ("a.jsonl", "what\n", "Expecting value"),
+        ("a.jsonl", "[" * 100_000, "recursion"),
     ],
 )
 def test_a_table_that_makes_no_sense_is_one_sentence(name: str, text: str, told: str, tmp_path: Path) -> None:

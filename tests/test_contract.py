@@ -103,6 +103,8 @@ def test_another_version_is_refused_before_anything_else_is_read(version: int) -
         msgspec.json.encode(CONTRACT)[:-1],
         msgspec.json.encode(CONTRACT)[:200],
         b'{"version": 1, "name": "\xff"}',
+        '{"version": 1, "name": ' + "[" * 100_000,
+        '{"version": ' + "[" * 100_000,
     ],
 )
 def test_damaged_json_is_refused_with_the_reason(text: str | bytes) -> None:
@@ -113,6 +115,7 @@ def test_damaged_json_is_refused_with_the_reason(text: str | bytes) -> None:
     ("change", "named"),
     [
         ((("more",), 1), "unknown field `more`"),
+        ((("a\nb",), 1), "unknown field `a b`"),
         ((("input", "gain"), 1), "unknown field `gain` - at `$.input`"),
         ((("input", "kind"), "image"), "'image' - at `$.input.kind`"),
         ((("input", "hop"), 0), ">= 1 - at `$.input.hop`"),

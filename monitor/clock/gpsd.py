@@ -71,6 +71,6 @@ def _read(line: bytes, now: float) -> Fix | None:
         utc = datetime.fromisoformat(report["time"])
         error_s = float(report.get("ept", 0.0))
         latitude, longitude = report.get("lat"), report.get("lon")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return None if utc.tzinfo is None else Fix(utc, now, error_s, latitude, longitude)

@@ -48,7 +48,7 @@ def _read(path: Path) -> tuple[list[Occurrence], set[str]]:
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
         found = list(_occurrences(path, own, text.replace("\r\n", "\n").removesuffix("\n").split("\n")))
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error, RecursionError) as error:
         msg = f"annotations {path}: {getattr(error, 'strerror', None) or error}"
         raise RecordingError(msg) from error
     return found, {one.recording for one in found} or {recording_of(own)}

@@ -165,7 +165,7 @@ def parse(text: str | bytes) -> Contract:
     try:
         check_version(msgspec.json.decode(text, type=_Versioned).version)
         contract = msgspec.json.decode(text, type=Contract)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"its contract cannot be read: {error}"
         raise ModelError(msg) from error
     contract.check()

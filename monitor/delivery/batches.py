@@ -76,7 +76,7 @@ def unpack(payload: bytes) -> list[tuple[str, bytes]]:
         raise MessageError(msg)
     try:
         batch = msgspec.json.decode(text, type=BatchMessage)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"batch of {len(payload)} bytes is none: {error}"
         raise MessageError(msg) from error
     if batch.schema != SCHEMA:

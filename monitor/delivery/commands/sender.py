@@ -77,7 +77,7 @@ def _answer(event: Event, command: CommandMessage, token: int) -> ResponseMessag
         case Arrived(payload=payload):
             try:
                 response = msgspec.json.decode(payload, type=ResponseMessage)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return None  # somebody else's, of another version
             return response if response.id == command.id else None
     return None
