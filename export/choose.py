@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from export.agreement import Agreement, agreement
 from export.bars import AGREEMENT
-from export.quantize import METHODS, PARTS, STEM, Method, prepare, write_int8, write_ranges
+from export.quantize import FLOAT, METHODS, PARTS, Method, prepare, write_int8, write_ranges
 from export.runtime import logits_of
 from export.windows import Judged
 from monitor.contract import Label
@@ -54,8 +54,8 @@ def write_best_int8(
 
 
 def _tried(workbench: "_Workbench", methods: Sequence[Method]) -> Iterator[Choice]:
-    """Every method with the stem in float; where the best of them misses, another part in float, the best one first."""
-    choices = [workbench.choice(method, (STEM,)) for method in methods]
+    """Every method with FLOAT in float; where the best of them misses, another part in float, the best one first."""
+    choices = [workbench.choice(method, FLOAT) for method in methods]
     yield from choices
     best = min(choices, key=lambda choice: choice.found.score_error)
     while not best.good and (left := [part for part in PARTS if part not in best.kept]):

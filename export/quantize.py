@@ -27,6 +27,13 @@ BATCH = 16
 QUANTIZED = ("Conv", "Clip", "Add", "Gemm")
 """the pooling stays float: it costs next to nothing, and the embedding keeps its precision"""
 STEM, HEAD, LAST = PARTS = ("stem", "head", "last layer")
+FLOAT = (STEM, LAST)
+"""what is float in every INT8 file.
+
+The stem has few channels and most of the pixels: its INT8 kernels are two to three times slower than the float ones, and
+the rounding of the very input goes through everything. The last layer is a matrix of a few thousand numbers; quantized, its
+logits come in steps of 0.1 and more, and a machine that rounds an earlier sum otherwise is a step apart (docs/family.md).
+"""
 _STEM_CONVOLUTIONS = 3
 """the first one, and the block behind it, which does not expand"""
 
@@ -81,12 +88,8 @@ def write_ranges(prepared: Path, path: Path, windows: Sequence[Floats], method: 
         save_tensors_data(calibrator.compute_data(), path)
 
 
-def write_int8(prepared: Path, path: Path, ranges: Path, method: Method, kept: Collection[str] = (STEM,)) -> None:
-    """Quantize by ranges of the same method; the PARTS that are `kept` stay float.
-
-    The stem has few channels and most of the pixels: its INT8 kernels are two to three times slower than the float
-    ones, and the rounding of the very input goes through everything (docs/family.md).
-    """
+def write_int8(prepared: Path, path: Path, ranges: Path, method: Method, kept: Collection[str] = FLOAT) -> None:
+    """Quantize by ranges of the same method; the PARTS that are `kept` stay float."""
     quantize_static(
         prepared,
         path,

@@ -209,7 +209,14 @@ def test_the_stem_stays_float_and_every_later_convolution_does_not(made: Made) -
     kept = [node.input[1] in floats for node in graph.node if node.op_type == "Conv"]
     assert kept[:3] == [True] * 3
     assert not any(kept[3:])
-    assert made.contract.provenance.metrics["quantization"]["kept_in_float"] == [STEM]
+    assert made.contract.provenance.metrics["quantization"]["kept_in_float"] == [STEM, LAST]
+
+
+def test_what_the_file_gives_is_not_rounded_to_steps(made: Made) -> None:
+    """Logits in steps would move by a whole one where another machine rounds an earlier sum otherwise."""
+    graph = onnx.load(made.int8_path).graph
+    given = {name: node.op_type for node in graph.node for name in node.output}
+    assert "DequantizeLinear" not in {given[output.name] for output in graph.output}
 
 
 def test_the_parts_that_may_stay_float_are_the_first_block_the_last_convolution_and_the_last_layer(
