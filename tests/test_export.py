@@ -334,10 +334,7 @@ def test_an_int8_file_that_decides_otherwise_is_refused(workshop: Workshop, made
     assert "INT8 against float, top-1 agreement" in told
     assert "torch" not in told
     tried = Classifier(path).contract.provenance.metrics["quantization"]["score_error"]
-    assert {"min-max, stem in float", "min-max, stem and head in float", "min-max, stem and last layer in float"} < set(
-        tried
-    )
-    assert any(name.count(" and ") == 2 for name in tried)
+    assert set(tried) == {"min-max, stem and last layer in float", "min-max, stem and last layer and head in float"}
 
 
 def test_an_int8_file_whose_contract_is_not_true_of_it_is_refused(made: Made, tmp_path: Path) -> None:
@@ -376,9 +373,14 @@ def test_the_single_commands_lead_to_the_same_network_as_all_in_a_row(made: Made
     contract = Classifier(exported).contract
     for path in (made.float_path, made.int8_path):
         assert Classifier(path).contract.labels == contract.labels
-    metrics = dict(contract.provenance.metrics)
-    del metrics["int8_against_float"]
-    assert Classifier(made.int8_path).contract.provenance.metrics == metrics
+    at_once, by_steps = (
+        msgspec.json.decode(msgspec.json.encode(Classifier(path).contract.provenance.metrics))
+        for path in (exported, made.int8_path)
+    )
+    del at_once["int8_against_float"]
+    errors = [metrics["quantization"].pop("score_error") for metrics in (at_once, by_steps)]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-3)  # torch's scores round otherwise in another process
+    assert by_steps == at_once
 
 
 def test_verify_tells_each_figure_of_a_faithful_file(
