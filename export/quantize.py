@@ -30,9 +30,10 @@ STEM, HEAD, LAST = PARTS = ("stem", "head", "last layer")
 FLOAT = (STEM, LAST)
 """what is float in every INT8 file.
 
-The stem has few channels and most of the pixels: its INT8 kernels are two to three times slower than the float ones, and
-the rounding of the very input goes through everything. The last layer is a matrix of a few thousand numbers; quantized, its
-logits come in steps of 0.1 and more, and a machine that rounds an earlier sum otherwise is a step apart (docs/family.md).
+The stem has few channels and most of the pixels: its INT8 kernels are two to three times slower than the float ones,
+and the rounding of the very input goes through everything. The last layer is a matrix of some ten thousand numbers;
+quantized, its logits come in steps of a tenth, and a processor that rounds an earlier sum otherwise may be a whole
+step apart (docs/family.md).
 """
 _STEM_CONVOLUTIONS = 3
 """the first one, and the block behind it, which does not expand"""
