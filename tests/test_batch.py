@@ -263,6 +263,7 @@ def test_scores_have_the_columns_of_detections_and_nothing_below_the_floor(analy
 def test_scores_are_those_of_every_window_and_label_from_the_floor_up(tmp_path: Path) -> None:
     classifier = Classifier()
     contract = classifier.contract
+    assert contract.parity is not None
     rate, size = contract.sample_rate, contract.window_samples
     path = write(tmp_path / "song.wav", great_tit(rate)[: round(6.6 * rate)], rate)
     samples = soundfile.read(path, dtype="float32")[0]
@@ -278,7 +279,9 @@ def test_scores_are_those_of_every_window_and_label_from_the_floor_up(tmp_path: 
         rows = read_table(tmp_path / "scores.csv")
         found = {(float(row["onset_s"]), row["scientific_name"]): float(row["confidence"]) for row in rows}
         assert len(rows) == len(found)
-        assert found == pytest.approx({key: score for key, score in expected.items() if score >= floor}, abs=1e-4)
+        wanted = {key: score for key, score in expected.items() if score >= floor}
+        # Frames that windows share are summed in other groups, and one rounding may be a step of an INT8 layer.
+        assert found == pytest.approx(wanted, abs=contract.parity.tolerance)
 
 
 def test_a_threshold_for_all_decides_which_windows_begin_a_detection(tmp_path: Path) -> None:

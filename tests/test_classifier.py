@@ -109,8 +109,9 @@ def test_overlapping_windows_in_a_row_have_the_scores_that_each_has_alone(bundle
     row = [Window(start, start + size, sound[start : start + size]) for start in starts]
     found = list(bundled.score(iter(row)))
     assert [window for window, _scores in found] == row
-    for window, scores in found:
-        assert scores == pytest.approx(bundled.scores(window.samples), abs=1e-5)
+    assert bundled.contract.parity is not None
+    for window, scores in found:  # the frames that they share are rounded otherwise, which INT8 may make a step of
+        assert scores == pytest.approx(bundled.scores(window.samples), abs=bundled.contract.parity.tolerance)
 
 
 def test_a_window_is_not_changed_by_scoring_it(bundled: Classifier) -> None:
