@@ -29,7 +29,7 @@ from monitor.sources.recordings import open_recording
 LENGTH_S = 35.0
 """the microphone is listened to for so long; a longer recording is played faster to end in this time"""
 BROKER_START_S = 30.0
-"""ours is written in Python: on a small board with other work its imports alone take 10 s"""
+"""the embedded one is written in Python: on an emulated Arm processor it was not there after 10 s"""
 DAEMON_START_S = 20.0
 STATION = "demo"
 

@@ -1,5 +1,10 @@
 """What can go wrong, named by what the user can do about it. The message says the rest."""
 
+import msgspec
+
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""what msgspec raises for bytes that are not the JSON expected: of another shape, no UTF-8, nested too deeply"""
+
 
 class MonitorError(Exception):
     """Anything this program says of its own accord. The text is one sentence for the user."""

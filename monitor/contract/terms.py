@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from monitor.errors import ModelError
+from monitor.errors import UNDECODABLE, ModelError
 from monitor.features import LEVEL, Channel, MelSpec
 from monitor.records import Samples, Taxon
 
@@ -165,7 +165,7 @@ def parse(text: str | bytes) -> Contract:
     try:
         check_version(msgspec.json.decode(text, type=_Versioned).version)
         contract = msgspec.json.decode(text, type=Contract)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         msg = f"its contract cannot be read: {error}"
         raise ModelError(msg) from error
     contract.check()

@@ -14,7 +14,7 @@ import msgspec
 
 from monitor.config.batch import Batching
 from monitor.delivery.publication import Parcel, Publication
-from monitor.errors import MessageError
+from monitor.errors import UNDECODABLE, MessageError
 from monitor.messages.batches import BatchMessage, Packed
 from monitor.messages.delivered import SCHEMA
 from monitor.sinks.outbox import OutboxRow
@@ -76,7 +76,7 @@ def unpack(payload: bytes) -> list[tuple[str, bytes]]:
         raise MessageError(msg)
     try:
         batch = msgspec.json.decode(text, type=BatchMessage)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         msg = f"batch of {len(payload)} bytes is none: {error}"
         raise MessageError(msg) from error
     if batch.schema != SCHEMA:

@@ -10,7 +10,7 @@ import msgspec
 
 from monitor.delivery.batches import LEVEL as BATCHES
 from monitor.delivery.batches import unpack
-from monitor.errors import MessageError
+from monitor.errors import UNDECODABLE, MessageError
 from monitor.messages import SCHEMA, CorrectionMessage, HealthMessage, StatusMessage
 from monitor.messages.channels import CHANNELS
 from monitor.messages.delivered import Delivered
@@ -90,7 +90,7 @@ def read(topic: str, payload: bytes, *, retained: bool = False) -> list[Item]:
         return [_read(topic, payload, retained=retained)]
     try:
         messages = unpack(payload)
-    except (MessageError, RecursionError) as error:
+    except MessageError as error:
         return [Unread(topic, payload, str(error))]
     # the broker vouches for the topic of a batch, nobody for what it says inside
     return [
@@ -152,7 +152,7 @@ def _letter(level: str, payload: bytes, number: Number | None) -> Letter:
 def _decode(payload: bytes, kind: type[S]) -> S:
     try:
         return msgspec.json.decode(payload, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise MessageError(str(error)) from error
 
 

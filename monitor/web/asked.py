@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from starlette.requests import Request
 
+from monitor.errors import UNDECODABLE
 from monitor.sinks.verdicts import Word
 from monitor.web.answers import Refusal
 from monitor.web.knowing import Asked
@@ -90,5 +91,5 @@ async def posted(request: Request, kind: type[S]) -> S:
             raise Refusal(413, msg)
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise Refusal(422, str(error)) from error

@@ -13,7 +13,7 @@ from monitor.config.mqtt import Mqtt
 from monitor.delivery.batches import unpack
 from monitor.delivery.link import Link
 from monitor.delivery.publication import Arrived, Connected, Event, Lost
-from monitor.errors import MessageError
+from monitor.errors import UNDECODABLE, MessageError
 from monitor.messages import DetectionMessage, EffortMessage, HealthMessage, LiveMessage, VerdictMessage
 from monitor.web.knowing import Asked, Change, Found, Hour, Judgement, Sheet
 
@@ -111,7 +111,7 @@ class Heard:
             case Lost(reason):
                 self._state = msgspec.json.encode({"kind": "gone", "reason": f"no broker: {reason}"})
             case Arrived(topic, payload) if payload:
-                with suppress(MessageError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                with suppress(MessageError, *UNDECODABLE):
                     self._arrived(topic.rpartition("/")[2], payload)
             case _:
                 pass

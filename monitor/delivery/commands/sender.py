@@ -11,7 +11,7 @@ from monitor.config.mqtt import Mqtt
 from monitor.delivery.commands.signing import sign
 from monitor.delivery.connection import Caller, Connection, connect
 from monitor.delivery.publication import Arrived, Event, Lost, Publication, Refused
-from monitor.errors import BrokerError, CommandError
+from monitor.errors import UNDECODABLE, BrokerError, CommandError
 from monitor.messages.commands import Argument, CommandMessage, ResponseMessage
 
 
@@ -77,7 +77,7 @@ def _answer(event: Event, command: CommandMessage, token: int) -> ResponseMessag
         case Arrived(payload=payload):
             try:
                 response = msgspec.json.decode(payload, type=ResponseMessage)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except UNDECODABLE:
                 return None  # somebody else's, of another version
             return response if response.id == command.id else None
     return None
