@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 from rigs import Daemon, SoundServer, configure, free_port, kept, required, song, until
 from web_page import TOKEN, Page, clip, configured, filled
@@ -97,6 +97,27 @@ def test_a_call_before_the_microphone_is_seen_heard_and_judged(
         card.get_by_role("button", name="Listen").click()
         until(lambda: tab.evaluate("document.querySelector('audio')?.duration > 3"), "a clip that can be played")
     expect(tab.locator("#state")).to_have_class("state gone", timeout=PATIENCE_MS)
+
+
+def test_a_card_that_two_answers_renew_at_once_is_renewed_again_later(tab: Tab, tmp_path: Path) -> None:
+    """Who judges renews the card, and so does the news that somebody judged."""
+    filled(tmp_path / "store", 1)
+    held: list[Route] = []
+    with Page(configured(tmp_path)) as page:
+        enter(tab, page)
+        card = tab.locator("#list li").first
+        expect(tab.locator("#state")).to_have_class(
+            "state gone", timeout=PATIENCE_MS
+        )  # no daemon: the news come anyway
+        tab.route("**/api/detections/*", lambda asked: held.append(asked))  # noqa: PLW0108 - it takes no built-in method
+        card.get_by_role("button", name="It is", exact=True).click()
+        until(lambda: tab.wait_for_timeout(50) or len(held) == 2, "both ask for what is known now")
+        for asked in held:
+            asked.continue_()
+        tab.unroute("**/api/detections/*")
+        expect(card).to_contain_text("Confirmed", timeout=PATIENCE_MS)
+        card.get_by_role("button", name="It is not").click()
+        expect(card).to_contain_text("Rejected", timeout=PATIENCE_MS)
 
 
 def test_what_a_station_says_is_text_and_never_markup(tab: Tab, tmp_path: Path) -> None:

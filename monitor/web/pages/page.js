@@ -322,9 +322,10 @@ async function judge(found, verdict, species = "", note = "") {
 }
 
 async function renew(id) {
-  const before = cards.get(id);
-  if (!before) return null;
+  if (!cards.has(id)) return null;
   const found = await ask(`/api/detections/${id}`);
+  const before = cards.get(id); // asked for only now: another answer may have put a new one there meanwhile
+  if (!before) return null;
   const after = card(found);
   const focused = before.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   for (const playing of before.querySelectorAll("audio, img")) after.append(playing);
