@@ -66,7 +66,7 @@ def main() -> None:
     own = [r for r in manifest.without(FOLD) if r.label == SPECIES]
     order = np.random.default_rng(0).permutation(len(own))
     begin = time.perf_counter()
-    known = learned(with_some(()), BASE, imagenet(SIZE, SPEC))
+    known = learned(with_some(()), BASE, imagenet(SIZE, SPEC, 1))
     print(f"{len(known.labels)} other species learned in {time.perf_counter() - begin:.0f} s")
     for count in COUNTS:
         some = with_some(tuple(own[index] for index in order[:count]))

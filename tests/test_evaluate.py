@@ -616,6 +616,14 @@ def test_other_birds_of_one_species_are_heard_by_one_network(playlist: Playlist)
     assert all(one.label is None for one in playlist.strangers)
 
 
+def test_a_recorders_day_at_a_place_is_heard_by_one_network(tmp_path: Path) -> None:
+    for name in ("A_20101013-044400", "A_20101013-052900", "B_20101013-044400", "creek"):
+        (tmp_path / f"{name}.wav").touch()
+    folds = {one.path.stem: one.fold for one in recordings_in(tmp_path, (0, 1, 2))}
+    assert folds["A_20101013-044400"] == folds["A_20101013-052900"]
+    assert len({folds["A_20101013-044400"], folds["B_20101013-044400"], folds["creek"]}) == 3
+
+
 def test_a_folder_without_audio_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(RecordingError, match="no audio in"):

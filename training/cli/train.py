@@ -78,7 +78,7 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
     with machine() as processor:
         for left_out in fold or (None,):
             path = checkpoint_path(out, left_out)
-            start = _origin(origin, size, path.name, left_out, data_hash)
+            start = _origin(origin, size, seed, path.name, left_out, data_hash)
             examples = material.examples(left_out, start.labels if start else ())
             if examples.unheard:
                 unheard = ", ".join(examples.unheard)
@@ -100,7 +100,9 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
                 console.print(f"wrote {path}")
 
 
-def _origin(path: Path | None, size: str, name: str, left_out: int | None, data_hash: str) -> Checkpoint | None:
+def _origin(
+    path: Path | None, size: str, seed: int, name: str, left_out: int | None, data_hash: str
+) -> Checkpoint | None:
     """What to start from: photographs, a checkpoint, or the one of this name in a folder.
 
     It must not have heard the fold.
@@ -108,7 +110,7 @@ def _origin(path: Path | None, size: str, name: str, left_out: int | None, data_
     if path is None:
         return None
     if path == Path(IMAGENET):
-        return imagenet(size, SPEC)
+        return imagenet(size, SPEC, seed)
     found = read_checkpoint(path / name if path.is_dir() else path)
     if left_out is not None and found.data_hash == data_hash and found.fold != left_out:
         msg = f"{path} has heard fold {left_out}: a network that starts from it cannot be judged by that fold"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from monitor.errors import ModelError, RecordingError
 from monitor.records import Taxon
+from training.corpus.layouts.kinship import cut_keys
 from training.corpus.recordings import AUDIO, Recording
 from training.evaluation.mixing import Mixed
 from training.evaluation.scored import Scored
@@ -83,14 +84,17 @@ class Heard:
 def recordings_in(folder: Path, folds: Sequence[int]) -> tuple[Recording, ...]:
     """The audio files of a folder, of no label, as `in_turn` gives them to the networks.
 
-    Files of one folder below it, such as those of one species, are one session. RecordingError where there is no audio.
+    Files of one folder below it, such as those of one species, are one session; so are files that lie in it and are
+    named as cuts of one recording, or by one recorder and day. RecordingError where there is no audio.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO)
     if not paths:
         msg = f"no audio in {folder}: expected a folder of recordings, {', '.join(sorted(AUDIO))}"
         raise RecordingError(msg)
-    names = [path.name if path.parent == folder else path.parent.name for path in paths]
-    found = [Recording(path, None, name, 0, path.name) for path, name in zip(paths, names, strict=True)]
+    cuts, _ = cut_keys(paths)
+    names = [next(reversed(keys), path.name) for path, keys in zip(paths, cuts, strict=True)]
+    sessions = [name if path.parent == folder else path.parent.name for path, name in zip(paths, names, strict=True)]
+    found = [Recording(path, None, session, 0, path.name) for path, session in zip(paths, sessions, strict=True)]
     return in_turn(found, folds)
 
 
