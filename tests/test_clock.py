@@ -127,6 +127,10 @@ def test_a_clock_that_the_machine_was_started_with_is_told_from_one_that_nobody_
     assert unsynchronised_quality(path) is Quality.RTC
 
 
+def test_only_a_satellite_and_a_synchronised_clock_are_vouched_for() -> None:
+    assert {quality for quality in Quality if quality.vouched} == {Quality.GPS, Quality.NTP}
+
+
 def test_a_boot_has_a_name_that_it_keeps(tmp_path: Path) -> None:
     assert boot_id() == boot_id()
     nowhere = tmp_path / "nowhere"

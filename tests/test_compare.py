@@ -47,6 +47,7 @@ def test_precision_recall_and_f1_are_those_counted_by_hand() -> None:
     assert (tit.precision, tit.recall, tit.f1) == pytest.approx((1 / 2, 2 / 3, 4 / 7))
     assert tit.average_precision == pytest.approx(2 / 3)
     assert (species[ROOK].precision, species[ROOK].recall, species[ROOK].average_precision) == (0.0, None, None)
+    assert species[ROOK].f1 is None
     assert (species[ALL].precision, species[ALL].recall) == pytest.approx((1 / 3, 2 / 3))
 
 
@@ -107,7 +108,8 @@ def test_a_result_is_right_about_itself_and_not_different(drawn: list[tuple[int,
 def test_a_species_is_known_by_either_name_in_any_case() -> None:
     ours = [Occurrence("a.wav", 0, 1, TIT, "Great Tit", 0.9)]
     (_, theirs) = same_names(
-        ours, [occurrence(0, 1, "great tit"), occurrence(0, 1, "PARUS MAJOR"), occurrence(0, 1, "X")]
+        ours,
+        [occurrence(0, 1, "great tit"), occurrence(0, 1, "PARUS MAJOR"), Occurrence("a.wav", 0, 1, "X", "x", 0.9)],
     )
     assert [one.species for one in theirs] == [TIT, TIT, "X"]
 

@@ -280,6 +280,8 @@ def test_each_minute_has_the_levels_of_what_was_listened_to_in_it_however_it_was
     assert second.clipped_samples >= 50
     assert len(second.bands_dbfs) == len(octaves(rate))
     assert minutes.levels(7) is None
+    assert minutes.last_levels is not None
+    assert minutes.last_levels.samples == period
 
 
 def test_a_minute_that_was_paused_or_lost_has_no_levels() -> None:

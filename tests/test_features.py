@@ -145,6 +145,12 @@ def test_no_filter_of_the_shipped_front_end_is_empty() -> None:
     assert (mel_filters(SPEC).sum(axis=1) > 0).all()
 
 
+def test_filters_between_two_bins_are_empty_and_hear_nothing() -> None:
+    spec = dataclasses.replace(SPEC, n_fft=64, hop=32, fmax_hz=500.0)
+    assert not mel_filters(spec)[:24].any()
+    assert not mel_power(np.random.default_rng(0).normal(0, 0.1, 6400).astype(np.float32), spec)[:24].any()
+
+
 def test_filters_are_a_copy_that_may_be_changed() -> None:
     mel_filters(SPEC)[:] = 0
     assert mel_filters(SPEC).any()

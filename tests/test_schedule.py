@@ -17,6 +17,7 @@ from monitor.config.schedule import Scheduling
 from monitor.errors import ConfigError
 from monitor.records import Block, Cause, Gap
 from monitor.schedule import Schedule, scheduled
+from monitor.schedule.plan import Point, Revisable
 from monitor.schedule.sun import solar_day
 
 modest = settings(derandomize=True, deadline=None, max_examples=200)
@@ -257,6 +258,20 @@ def test_a_schedule_that_makes_no_sense_is_one_sentence_at_the_start(text: str, 
     with pytest.raises(ConfigError) as caught:
         start()
     assert sentence in str(caught.value)
+
+
+def test_half_a_window_that_is_no_time_is_refused_with_what_is_expected() -> None:
+    with pytest.raises(ConfigError, match="'noon': expected a time such as 04:30, or sunrise or sunset"):
+        Point.read("noon")
+
+
+def test_another_plan_takes_the_place_of_one_within_a_minute() -> None:
+    revisable = Revisable(plan("04:00-05:00", zone=ZoneInfo("UTC")))
+    said = revisable.at(utc("2026-05-01T02:00"))
+    assert (said.wanted, said.until) == (False, utc("2026-05-01T02:01"))
+    revisable.plan = plan("01:00-03:00", zone=ZoneInfo("UTC"))
+    assert revisable.at(utc("2026-05-01T02:01")).wanted
+    assert revisable.at(utc("2026-05-01T02:59:30")).until == utc("2026-05-01T03:00")
 
 
 @pytest.mark.parametrize(

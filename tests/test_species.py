@@ -108,6 +108,9 @@ def test_what_the_filter_comes_to_is_said_with_counts() -> None:
         "1 of 4 labels may be reported in week 17 of 48: 1 included by name, 1 excluded by name, 1 occur here"
     )
     assert chosen.said(None).startswith("2 of 4 labels may be reported in any week: ")
+    assert SpeciesFilter(LABELS, [TITS[3]]).said(17) == (
+        "1 of 4 labels may be reported in week 17 of 48: 1 included by name, 0 excluded by name"
+    )
 
 
 # Lists and geo models

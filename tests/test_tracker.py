@@ -13,7 +13,7 @@ from monitor.contract import Calibration, Label
 from monitor.errors import ConfigError
 from monitor.features import Floats
 from monitor.records import Detection, Window
-from monitor.tracker import Rules, Tracker
+from monitor.tracker import Rules, Thresholds, Tracker
 
 SIZE, STEP = 10, 5
 RECORDING = uuid.UUID("7d444840-9dc0-11d1-b245-5ffdce74fad2")
@@ -309,3 +309,24 @@ def test_a_detection_that_is_cut_leaves_its_next_piece_open() -> None:
     found = [tracker.update(one, np.array([0.9], np.float32)) for one in row(3)]
     assert [[(d.onset_sample, d.offset_sample) for d in done] for done in found] == [[], [(0, 10)], []]
     assert [(d.onset_sample, d.offset_sample) for d in tracker.open()] == [(10, 20)]
+
+
+# Thresholds that change
+
+
+def test_a_threshold_that_was_ordered_outlives_another_configuration_until_it_is_taken_back() -> None:
+    thresholds = Thresholds((0.5, 0.8))
+    thresholds.change([0], 0.3)
+    thresholds.configure((0.6, 0.9))
+    assert thresholds.values.tolist() == [0.3, 0.9]
+    thresholds.change([0, 1], None)
+    assert thresholds.values.tolist() == [0.6, 0.9]
+
+
+def test_a_tracker_obeys_a_threshold_that_changes_while_it_runs() -> None:
+    thresholds = Thresholds((0.5,))
+    tracker = Tracker([TIT], Rules((0.5,), 0.1, 1000), RECORDING, thresholds)
+    assert not tracker.update(window(0), np.array([0.4], np.float32))
+    thresholds.change([0], 0.3)
+    assert not tracker.update(window(2 * SIZE), np.array([0.4], np.float32))
+    assert [(d.onset_sample, d.offset_sample) for d in tracker.finish()] == [(2 * SIZE, 3 * SIZE)]
