@@ -100,8 +100,7 @@ def mel_power(samples: Floats, spec: MelSpec) -> Floats:
     count = spec.n_frames(len(samples))
     if count == 0:
         return np.zeros((spec.n_mels, 0), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(_sound(samples), spec.n_fft)[:: spec.hop]
-    spectrum = scipy.fft.rfft(frames * _taper(spec.n_fft), axis=1)
+    spectrum = scipy.fft.rfft(_frames(_sound(samples), count, spec) * _taper(spec.n_fft), axis=1)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     mel = np.zeros((spec.n_mels, count), np.float32)
     for bands, bins, filters in _groups(spec):
@@ -156,9 +155,16 @@ def _contrast(level: Floats) -> Floats:
 
 def _sound(samples: Floats) -> Floats:
     """Samples within full scale; what is no number is silence."""
-    if not np.isfinite(samples).all():
-        samples = np.where(np.isfinite(samples), samples, np.float32(0))
-    return np.clip(samples, -1.0, 1.0)
+    if samples.min() >= -1 and samples.max() <= 1:  # never true where one is no number
+        return samples
+    return np.clip(np.where(np.isfinite(samples), samples, np.float32(0)), -1.0, 1.0)
+
+
+def _frames(sound: Floats, count: int, spec: MelSpec) -> Floats:
+    """The first frames as a view, (count, n_fft); `sliding_window_view` takes as long for it as the taper."""
+    sound = np.ascontiguousarray(sound)
+    step = sound.itemsize
+    return np.ndarray((count, spec.n_fft), sound.dtype, sound, strides=(spec.hop * step, step))
 
 
 @lru_cache(maxsize=8)
