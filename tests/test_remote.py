@@ -1,6 +1,8 @@
 """Recordings in an object store: moto's server, which speaks S3, behind a line that stumbles when it is told to."""
 
+import asyncio
 import csv
+import json
 import os
 import signal
 import socket
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import asyncssh
 import fsspec
 import numpy as np
 import psutil
@@ -340,3 +343,59 @@ def test_a_url_is_named_by_its_last_part() -> None:
     assert remote.named("s3://bucket//a.wav") == "s3://bucket//a.wav"
     assert remote.named("card/a.wav") == Path("card/a.wav")
     assert all(is_recording(f"x{suffix.upper()}") for suffix in SUFFIXES)
+
+
+# Behind SSH
+
+
+@pytest.fixture
+def behind_ssh(card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The card on a server that lets in whoever holds the key, which fsspec's settings name."""
+    keys = {name: asyncssh.generate_private_key("ssh-ed25519") for name in ("host", "ours", "strange")}
+    for name, key in keys.items():
+        key.write_private_key(tmp_path / name)
+        key.write_public_key(tmp_path / f"{name}.pub")
+    monkeypatch.setenv("FSSPEC_CONFIG_DIR", str(tmp_path))
+    let_in_with(tmp_path / "ours")
+    loop = asyncio.new_event_loop()
+
+    async def listen() -> int:
+        server = await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[keys["host"]],
+            authorized_client_keys=str(tmp_path / "ours.pub"),
+            sftp_factory=True,
+        )
+        return int(server.get_port())
+
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield f"sftp://127.0.0.1:{asyncio.run_coroutine_threadsafe(listen(), loop).result(30)}{card}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def let_in_with(key: Path) -> None:
+    """What fsspec says when it is asked who it is."""
+    settings = {"sftp": {"username": "someone", "key_filename": str(key), "look_for_keys": False}}
+    (key.parent / "fsspec.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def test_recordings_behind_ssh_give_what_they_give_on_this_machine(
+    behind_ssh: str, card: Path, local: Path, tmp_path: Path
+) -> None:
+    result = dawnchorus("analyze", behind_ssh, "-o", tmp_path / "out", *WORDS, "--jobs", "2")
+    assert f"error: {behind_ssh}/broken.wav: cannot be read as audio: Format not recognised" in result.stderr
+    assert result.returncode == 1
+    assert told(tmp_path / "out", behind_ssh) == told(local, card)
+
+
+def test_a_key_that_a_server_does_not_know_is_one_sentence(behind_ssh: str, tmp_path: Path) -> None:
+    let_in_with(tmp_path / "strange")
+    result = dawnchorus("analyze", behind_ssh, "-o", tmp_path / "out", *WORDS)
+    assert result.returncode == 1
+    assert f"error: {behind_ssh}: cannot be looked into: Authentication failed" in result.stderr

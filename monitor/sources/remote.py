@@ -34,6 +34,8 @@ _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", 
 _UNFETCHED, _UNSEEN = "could not be fetched", "cannot be looked into"
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, ValueError)
 """what no further try will change"""
+_REFUSALS = ("Credentials", "Authentication")
+"""in the names of errors of the file systems' libraries, which we need not have"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,7 @@ def _tried(url: str, trouble: str, ask: Callable[[], Result], sleep: Callable[[f
 
 
 def _is_final(error: Exception) -> bool:
-    return isinstance(error, _FINAL) or "Credentials" in type(error).__name__
+    return isinstance(error, _FINAL) or any(word in type(error).__name__ for word in _REFUSALS)
 
 
 def _sentence(url: str, trouble: str, error: Exception) -> str:
