@@ -30,6 +30,7 @@ from training.drawing.spectra import SPEC, read_samples, read_spectra
 from training.evaluation import calibration, networks
 from training.evaluation.bins import bin_sessions, second_bins, window_truths
 from training.evaluation.claims import UNKNOWN, claims_of
+from training.evaluation.decisions import false_reports
 from training.evaluation.events import detections, match
 from training.evaluation.hear import hear
 from training.evaluation.heard import Heard, Playlist, in_turn, read_scores, recordings_in, write_scores
@@ -47,7 +48,7 @@ from training.evaluation.metrics import (
     width_bins,
 )
 from training.evaluation.mixing import SNR_DB, call_start, hear_mixed, mixed
-from training.evaluation.networks import Kind, check_folds, read_networks
+from training.evaluation.networks import Kind, check_folds, read_networks, read_whole
 from training.evaluation.page import N_WORST, false_detections, worst_recordings, write_evaluation
 from training.evaluation.report import report
 from training.evaluation.scored import Listener, Scored, starts_of, windows_of
@@ -469,6 +470,24 @@ def test_what_ships_reports_strangers_and_negatives_as_seldom_as_was_asked_for()
     lax = fit_labels(heard, Wanted(precision=0.9, strangers=1.0, hourly=1e6))
     assert reported(strangers, lax).any(axis=1).mean() > 0.1
     assert all(one.threshold <= other.threshold for one, other in zip(lax, labels, strict=True))
+
+
+def test_the_network_that_ships_is_held_to_what_those_of_the_folds_are() -> None:
+    heard, wanted = simulated(0), Wanted(precision=0.9, strangers=0.1, hourly=10.0)
+    louder = simulated(1)
+    whole = dataclasses.replace(
+        heard_of([one for one in louder.recordings if one.recording.label is None], THREE),
+        strangers=tuple(dataclasses.replace(one, logits=one.logits + 1) for one in louder.strangers),
+        elsewhere=tuple(dataclasses.replace(one, logits=one.logits + 3) for one in louder.elsewhere),
+    )
+    unasked, judged = Judged.of(heard, wanted), Judged.of(heard, wanted, whole=whole)
+    assert judged.by_fold == unasked.by_fold
+    told, untold = (false_reports(dataclasses.replace(one, whole=whole)) for one in (judged, unasked))
+    assert told is not None
+    assert untold is not None
+    assert told["strangers_reported"] <= 0.1 * told["strangers"] < untold["strangers_reported"]
+    assert told["detections"] <= 10 * told["hours"] < untold["detections"]
+    assert false_reports(unasked) is None
 
 
 def test_nothing_of_a_fold_has_a_part_in_what_decides_on_it() -> None:
@@ -904,6 +923,28 @@ def test_the_command_writes_figures_page_and_scores_and_can_do_without_networks_
     again = json.loads((two_folds / "evaluation.json").read_text(encoding="utf-8"))
     assert again["wanted"]["precision"] == 0.6
     assert (again["ranking"], again["calibration"]) == (figures["ranking"], figures["calibration"])
+
+
+def test_the_network_of_everything_is_asked_where_it_is_there(folder: Path, two_folds: Path) -> None:
+    checkpoint(read_manifest(folder), None).save(two_folds / "all.pt")
+    words = ["evaluate", "--data", str(folder), "--out", str(two_folds)]
+    result = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    told = json.loads((two_folds / "evaluation.json").read_text(encoding="utf-8"))["network_of_everything"]
+    assert told["strangers"] == 3
+    assert f"{told['strangers_reported']} of 3 other birds, and {told['detections']} in " in result.stdout
+    CliRunner().invoke(cli.app, [*words, "--networks", "scores"], catch_exceptions=False)
+    assert json.loads((two_folds / "evaluation.json").read_text(encoding="utf-8"))["network_of_everything"] == told
+    (two_folds / "all.pt").unlink()
+    CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    assert json.loads((two_folds / "evaluation.json").read_text(encoding="utf-8"))["network_of_everything"] is None
+    assert not (two_folds / "whole.npz").exists()
+
+
+def test_a_network_that_left_out_a_fold_is_not_that_of_everything(folder: Path, two_folds: Path) -> None:
+    (two_folds / "fold0.pt").rename(two_folds / "all.pt")
+    manifest = read_manifest(folder)
+    with pytest.raises(ModelError, match="was trained on all but fold 0: the network of every fold is expected"):
+        read_whole(Kind.CHECKPOINTS, two_folds, manifest, manifest.content_hash())
 
 
 def test_the_real_recordings_are_given_to_the_networks_in_turn(real_recordings: Path) -> None:

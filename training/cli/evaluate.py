@@ -14,10 +14,10 @@ from training.cli.options import DEFAULT_DATA, DEFAULT_OUT, DataOption, OutOptio
 from training.corpus.manifest import Manifest, read_manifest
 from training.corpus.recordings import Recording
 from training.drawing.spectra import SPEC
-from training.evaluation.hear import hear
+from training.evaluation.hear import hear, hear_alone
 from training.evaluation.heard import Heard, Playlist, in_turn, read_scores, recordings_in, write_scores
 from training.evaluation.judged import Judged
-from training.evaluation.networks import Kind, check_folds, read_networks
+from training.evaluation.networks import Kind, check_folds, read_networks, read_whole
 from training.evaluation.page import write_evaluation
 from training.evaluation.report import report
 from training.evaluation.thresholds import PRECISION, Wanted
@@ -54,6 +54,8 @@ def evaluate(
 ) -> None:
     """Score every recording with the network that never heard it; write evaluation.json, evaluation.html, scores.npz.
 
+    Where the network of everything is there, the thresholds that ship keep it, too, from what is no label.
+
     The JSON holds each figure with its interval, and the calibration and thresholds that `dawnchorus-export` writes
     into the model. The scores are kept, so that other thresholds can be tried without the networks.
 
@@ -71,7 +73,8 @@ def evaluate(
         elsewhere=_folder(elsewhere, data / "field_minutes", manifest.folds),
         backgrounds=in_turn(manifest.backgrounds, manifest.folds),
     )
-    judged = Judged.of(_heard(manifest, playlist, out, networks), Wanted(precision), least)
+    heard = _heard(manifest, playlist, out, networks)
+    judged = Judged.of(heard, Wanted(precision), least, _whole(manifest, playlist.quiet, out, networks))
     figures = report(judged, np.random.default_rng(SEED))
     _write(out / "evaluation.json", figures)
     write_evaluation(out / "evaluation.html", judged, figures, SPEC)
@@ -116,6 +119,22 @@ def _heard(manifest: Manifest, playlist: Playlist, out: Path, kind: Kind) -> Hea
     return heard
 
 
+def _whole(manifest: Manifest, quiet: Playlist, out: Path, kind: Kind) -> Heard | None:
+    """What the network that learned from every fold makes of what holds no label, if there is that network."""
+    data_hash, scores = manifest.content_hash(), out / "whole.npz"
+    if kind is Kind.SCORES:
+        return read_scores(scores, quiet, data_hash) if scores.is_file() else None
+    network = read_whole(kind, out, manifest, data_hash)
+    if network is None:
+        scores.unlink(missing_ok=True)
+        return None
+    with Progress(console=console) as progress:
+        task = progress.add_task("listening with the network of everything", total=sum(map(len, quiet.parts.values())))
+        heard = hear_alone(quiet, network.listener, network.method, lambda: progress.advance(task))
+    write_scores(scores, heard, data_hash)
+    return heard
+
+
 def _write(path: Path, figures: Mapping[str, Any]) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -139,7 +158,12 @@ def _summary(figures: Mapping[str, Any]) -> list[str]:
         "calibration error, before": figures["calibration_error"]["highest_claims"]["before"],
         "calibration error, after": figures["calibration_error"]["highest_claims"]["after"],
     }
-    return [f"{name:38} {_said(one)}" for name, one in rows.items()]
+    told = [f"{name:38} {_said(one)}" for name, one in rows.items()]
+    if (whole := figures["network_of_everything"]) is not None:
+        birds = f"{whole['strangers_reported']} of {whole['strangers']} other birds"
+        noise = f"{whole['detections']} in {whole['hours']:.2f} hours of what is no bird of ours"
+        told.append(f"{'the network of everything reports':38} {birds}, and {noise}")
+    return told
 
 
 def _said(one: Mapping[str, float | None]) -> str:

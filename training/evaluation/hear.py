@@ -42,6 +42,22 @@ def hear(
     )
 
 
+def hear_alone(playlist: Playlist, network: Listener, method: str, progress: Progress = lambda: None) -> Heard:
+    """Score every recording with one network. Raises RecordingError where one cannot be read."""
+    everything = [recording for recordings in playlist.parts.values() for recording in recordings]
+    spectra = read_spectra(everything, network.spec, network.window_samples)
+    networks = {recording.fold: network for recording in everything}
+    heard = {name: _scored(networks, getattr(playlist, name), spectra, progress) for name in PARTS}
+    return Heard(
+        taxa=playlist.taxa,
+        sample_rate=network.spec.sample_rate,
+        window_samples=network.window_samples,
+        method=method,
+        mixed={},
+        **heard,
+    )
+
+
 def _scored(
     networks: Mapping[int, Listener],
     recordings: Sequence[Recording],

@@ -36,6 +36,12 @@ class Playlist:
     """the manifest's: nobody knows what sings there, and networks heard them as noise while they learned"""
 
     @property
+    def quiet(self) -> "Playlist":
+        """What holds none of the labels."""
+        negatives = tuple(recording for recording in self.recordings if recording.label is None)
+        return Playlist(self.taxa, negatives, self.strangers, self.elsewhere)
+
+    @property
     def parts(self) -> dict[str, tuple[Recording, ...]]:
         """Everything, by name."""
         return {name: getattr(self, name) for name in PARTS}

@@ -32,17 +32,26 @@ class Judged:
     claims: Claims
     """of the recordings"""
     strangers: Claims
+    whole: Heard | None = None
+    """what the network that ships, which learned from every fold, makes of what holds no label"""
 
     @classmethod
-    def of(cls, heard: Heard, wanted: Wanted, least: Mapping[str, float] = MappingProxyType({})) -> Self:
+    def of(
+        cls,
+        heard: Heard,
+        wanted: Wanted,
+        least: Mapping[str, float] = MappingProxyType({}),
+        whole: Heard | None = None,
+    ) -> Self:
         """Fit on everything, and on everything but each fold. `least`: thresholds below which no label ships."""
         return cls(
             heard=heard,
             wanted=wanted,
-            shipped=thresholds.at_least(fit_labels(heard, wanted), least),
+            shipped=thresholds.at_least(fit_labels(heard, wanted, whole), least),
             by_fold={fold: fit_labels(heard.without(fold), wanted) for fold in heard.folds},
             claims=claims_of(heard.recordings, heard.taxa),
             strangers=claims_of(heard.strangers, heard.taxa),
+            whole=whole,
         )
 
     def as_shipped(self) -> Self:

@@ -59,6 +59,17 @@ def read_networks(kind: Kind, out: Path, manifest: Manifest, data_hash: str) -> 
     return networks
 
 
+def read_whole(kind: Kind, out: Path, manifest: Manifest, data_hash: str) -> FoldNetwork | None:
+    """The network that learned from every fold; None where there is none yet. ModelError as `read_networks`."""
+    read, suffix = READERS[kind]
+    path = out / f"all{suffix}"
+    if not path.is_file():
+        return None
+    network = read(path, None)
+    _check(path, network, manifest, data_hash)
+    return network
+
+
 def check_folds(manifest: Manifest) -> None:
     """RecordingError where nothing can be measured: no recording has a label, or all lie in one fold."""
     if not manifest.labels:
@@ -69,8 +80,8 @@ def check_folds(manifest: Manifest) -> None:
         raise RecordingError(msg)
 
 
-def from_checkpoint(path: Path, fold: int) -> FoldNetwork:
-    """The network in a checkpoint. ModelError where it is missing, damaged, or has heard the fold."""
+def from_checkpoint(path: Path, fold: int | None) -> FoldNetwork:
+    """The network that left out a fold, or none. ModelError where it is missing, damaged or another."""
     if not path.is_file():
         msg = f"no checkpoint {path}: make it with `dawnchorus-training train --fold {fold} --out {path.parent}`"
         raise ModelError(msg)
@@ -86,8 +97,8 @@ def from_checkpoint(path: Path, fold: int) -> FoldNetwork:
     )
 
 
-def from_int8(path: Path, fold: int) -> FoldNetwork:
-    """The network in a model file. ModelError where it is missing, damaged, lacks a contract or has heard the fold."""
+def from_int8(path: Path, fold: int | None) -> FoldNetwork:
+    """The network in a model file, as `from_checkpoint`. ModelError also where it lacks a contract."""
     if not path.is_file():
         msg = (
             f"no model {path}: make it with `dawnchorus-export model --checkpoint {path.with_suffix('.pt')} "
@@ -116,7 +127,7 @@ def from_int8(path: Path, fold: int) -> FoldNetwork:
     )
 
 
-Reader = Callable[[Path, int], FoldNetwork]
+Reader = Callable[[Path, int | None], FoldNetwork]
 READERS: dict[Kind, tuple[Reader, str]] = {
     Kind.CHECKPOINTS: (from_checkpoint, ".pt"),
     Kind.INT8: (from_int8, ".onnx"),
@@ -132,7 +143,10 @@ def _one_at_a_time(session: onnxruntime.InferenceSession) -> Logits:
     return logits
 
 
-def _check_unheard(path: Path, left_out: int | None, fold: int) -> None:
+def _check_unheard(path: Path, left_out: int | None, fold: int | None) -> None:
+    if fold is None and left_out is not None:
+        msg = f"{path} was trained on all but fold {left_out}: the network of every fold is expected"
+        raise ModelError(msg)
     if left_out != fold:
         heard = "everything" if left_out is None else f"all but fold {left_out}"
         msg = f"{path} was trained on {heard}: it has heard fold {fold} and cannot be judged by it"

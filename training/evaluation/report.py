@@ -2,7 +2,8 @@
 
 Every figure that calibration or thresholds have a part in is measured with those that were fitted on the other folds.
 `thresholds` and `calibration` are fitted on everything, as they ship; `as_shipped` says how good they look on what
-they were fitted on.
+they were fitted on. `network_of_everything` says what the network that ships reports falsely at its thresholds, null
+where it was not asked.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from training.evaluation.boxes import events
 from training.evaluation.claims import Claims
-from training.evaluation.decisions import confusion, hourly, open_set, recall_and_precision
+from training.evaluation.decisions import confusion, false_reports, hourly, open_set, recall_and_precision
 from training.evaluation.heard import PLACES
 from training.evaluation.intervals import DRAWS, Estimate
 from training.evaluation.judged import Judged
@@ -36,6 +37,7 @@ def report(judged: Judged, rng: np.random.Generator, draws: int = DRAWS) -> dict
         "ranking": ranked,
         "out_of_fold": {"thresholds": thresholds_of(judged), **decided(judged, rng, draws)},
         "as_shipped": decided(judged.as_shipped(), rng, draws),
+        "network_of_everything": false_reports(judged),
         "confusion": confusion(judged),
         "soundscapes": {name: soundscape(judged, one, rng, draws) for name, one in judged.heard.mixed.items()},
         "calibration_error": errors(judged, rng, draws),

@@ -5,7 +5,8 @@ labels' recordings, negatives and strangers are false. A small count is not take
 added to either side (the mean under Jeffreys' prior). A label whose few recordings cannot reach the precision gets the
 threshold of the best F0.5, which minds precision twice as much as recall (van Rijsbergen 1979, chapter 7). Then, as
 long as more strangers are reported than were asked for, or more is detected where no label can be, the threshold goes
-up that pays most: false reports gone by recall lost. At the end thresholds go down again where that costs nothing.
+up that pays most: false reports gone by recall lost. The network that ships, which learned from every fold, is held to
+the same: it may err where those of the folds do not. At the end thresholds go down again where that costs nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,8 +64,11 @@ class Threshold(msgspec.Struct, frozen=True):
     """whether the precision is what was wanted"""
 
 
-def fit_labels(heard: Heard, wanted: Wanted) -> tuple[Label, ...]:
-    """The labels with the calibration and the thresholds that these recordings and strangers ask for."""
+def fit_labels(heard: Heard, wanted: Wanted, whole: Heard | None = None) -> tuple[Label, ...]:
+    """The labels with the calibration and the thresholds that these recordings and strangers ask for.
+
+    `whole`: what the network that ships makes of what holds no label.
+    """
     claims, strangers = claims_of(heard.recordings, heard.taxa), claims_of(heard.strangers, heard.taxa)
     everything = claims.and_those(strangers)
     calibrations = calibration.fit(everything.logits, everything.truth)
@@ -72,8 +76,8 @@ def fit_labels(heard: Heard, wanted: Wanted) -> tuple[Label, ...]:
     precisions = smoothed_precisions(np.concatenate([known, unknown]), everything.truth)
     recalls = recalls_of(known, claims.truth)
     chosen = choose(precisions, recalls, wanted.precision)
-    alarms, listened = _alarms(heard, labels_of(heard, calibrations, GRID[np.zeros_like(chosen)]))
-    bounds = ((unknown, int(wanted.strangers * len(unknown))), (alarms, int(wanted.hourly * listened)))
+    lowest = labels_of(heard, calibrations, GRID[np.zeros_like(chosen)])
+    bounds = [bound for one in (heard, whole) if one is not None for bound in _bounds(one, lowest, wanted)]
     steps = chosen
     for false, most in bounds:
         steps = raised(steps, recalls, false, most)
@@ -146,6 +150,15 @@ def lowered(steps: Steps, least: Steps, recalls: Reals, bounds: Sequence[tuple[F
 def _reported(false: Floats, steps: Steps) -> int:
     """Rows, (n, n_labels), in which some label is reported."""
     return int((false >= STEPS[steps]).any(axis=1).sum())
+
+
+def _bounds(heard: Heard, lowest: Sequence[Label], wanted: Wanted) -> tuple[tuple[Floats, int], ...]:
+    """Confidences that are false, (n, n_labels), and in how many of the rows a label may be reported all the same."""
+    strangers = calibration.confidences(
+        claims_of(heard.strangers, heard.taxa).logits, [label.calibration for label in lowest]
+    )
+    alarms, listened = _alarms(heard, lowest)
+    return (strangers, int(wanted.strangers * len(strangers))), (alarms, int(wanted.hourly * listened))
 
 
 def _alarms(heard: Heard, labels: Sequence[Label]) -> tuple[Floats, float]:
