@@ -14,7 +14,7 @@ from training.cli.options import DEFAULT_DATA, DEFAULT_OUT, DataOption, OutOptio
 from training.corpus.manifest import Manifest, read_manifest
 from training.corpus.recordings import Recording
 from training.drawing.spectra import SPEC
-from training.evaluation.hear import hear, hear_alone
+from training.evaluation.hear import hear
 from training.evaluation.heard import Heard, Playlist, in_turn, read_scores, recordings_in, write_scores
 from training.evaluation.judged import Judged
 from training.evaluation.networks import Kind, check_folds, read_networks, read_whole
@@ -130,7 +130,8 @@ def _whole(manifest: Manifest, quiet: Playlist, out: Path, kind: Kind) -> Heard 
         return None
     with Progress(console=console) as progress:
         task = progress.add_task("listening with the network of everything", total=sum(map(len, quiet.parts.values())))
-        heard = hear_alone(quiet, network.listener, network.method, lambda: progress.advance(task))
+        listeners = dict.fromkeys(manifest.folds, network.listener)
+        heard = hear(quiet, listeners, network.method, np.random.default_rng(SEED), lambda: progress.advance(task))
     write_scores(scores, heard, data_hash)
     return heard
 

@@ -23,7 +23,7 @@ def hear(
     rng: np.random.Generator,
     progress: Progress = lambda: None,
 ) -> Heard:
-    """Score every recording with the network of its fold, and its call under the noise of places.
+    """Score every recording with the network of its fold, and its call, where there are any, under the noise of places.
 
     `networks`: fold -> network, all with the same front end. `method`: how they were made, for
     people. Raises RecordingError where a recording cannot be read.
@@ -38,22 +38,6 @@ def hear(
         window_samples=first.window_samples,
         method=method,
         mixed=_mixed(playlist, networks, spectra, rng),
-        **heard,
-    )
-
-
-def hear_alone(playlist: Playlist, network: Listener, method: str, progress: Progress = lambda: None) -> Heard:
-    """Score every recording with one network. Raises RecordingError where one cannot be read."""
-    everything = [recording for recordings in playlist.parts.values() for recording in recordings]
-    spectra = read_spectra(everything, network.spec, network.window_samples)
-    networks = {recording.fold: network for recording in everything}
-    heard = {name: _scored(networks, getattr(playlist, name), spectra, progress) for name in PARTS}
-    return Heard(
-        taxa=playlist.taxa,
-        sample_rate=network.spec.sample_rate,
-        window_samples=network.window_samples,
-        method=method,
-        mixed={},
         **heard,
     )
 
@@ -74,6 +58,8 @@ def _scored(
 def _mixed(
     playlist: Playlist, networks: Mapping[int, Listener], spectra: Mapping[Path, Floats], rng: np.random.Generator
 ) -> dict[str, Mixed]:
+    if not any(recording.label is not None for recording in playlist.recordings):
+        return {}
     places = {name: [spectra[recording.path] for recording in getattr(playlist, name)] for name in PLACES}
     return {
         name: hear_mixed(networks, playlist.recordings, spectra, powers, playlist.taxa, rng)
