@@ -30,9 +30,11 @@ from training.corpus.manifest import Manifest, Recording, read_manifest
 from training.drawing.examples import MASKED, Examples
 from training.drawing.spectra import SPEC, WINDOW_SAMPLES, at_least, read_samples, read_spectra
 from training.evaluation.scored import windows_of
+from training.machine import ALONE
 from training.network import FAMILY, LITE0, MAX_WIDTH, EfficientNetLite, scaled, size_of
 from training.pretrained import imagenet
-from training.train import masked_loss, predict, sigmoid, train
+from training.teaching import NOBODY, Teaching
+from training.train import Run, masked_loss, predict, sigmoid, train
 
 SIZE = "0.25"
 N_FRAMES = SPEC.n_frames(WINDOW_SAMPLES)
@@ -460,6 +462,8 @@ def test_a_network_that_has_heard_a_fold_is_no_start_for_one_that_must_not(folde
     assert again.returncode == 0, again.stderr
     told = sentence(run(BIN / "dawnchorus-training", *words, "--fold", "1", "--from", tmp_path / "fold0.pt"), 1)
     assert "fold0.pt has heard fold 1" in told
+    told = sentence(run(BIN / "dawnchorus-training", *words, "--fold", "1", "--teacher", tmp_path / "fold0.pt"), 1)
+    assert "fold0.pt has heard fold 1" in told
 
 
 # The command
@@ -551,3 +555,46 @@ def test_show_draws_a_batch_as_the_network_sees_it(folder: Path, tmp_path: Path)
     assert result.returncode == 0, result.stderr
     assert path.read_bytes().startswith(b"\x89PNG")
     assert f"wrote {path}" in result.stdout.replace("\n", "")
+
+
+# What several networks believe
+
+
+def test_windows_with_a_call_are_taught_what_the_teachers_believe_together_and_noise_stays_noise(
+    trained: Trained, material: Material
+) -> None:
+    weights = trained.checkpoint.weights
+    shaken = {name: weight * 1.1 for name, weight in weights.items() if name.startswith("classifier.")}
+    other = dataclasses.replace(trained.checkpoint, weights={**weights, **shaken})
+    teaching = Teaching.of([trained.checkpoint, other], material.examples.labels)
+    inputs, targets = material.examples.batch(32, np.random.default_rng(0))
+    targets[0] = [MASKED, 0, 1]
+    taught = teaching.taught(torch.from_numpy(inputs), targets)
+    logits = np.mean([predict(one.network(), inputs) for one in (trained.checkpoint, other)], axis=0)
+    belief = sigmoid(logits)
+    noise = (targets == 0).all(axis=1)
+    assert 0 < noise.sum() < len(noise)
+    assert (taught[noise] == 0).all()
+    assert taught[0, 0] == pytest.approx(belief[0, 0], abs=1e-5)
+    known = ~noise[:, None] & (targets != MASKED)
+    assert taught[known] == pytest.approx((0.3 * targets + 0.7 * belief)[known], abs=1e-5)
+
+
+def test_nobody_teaches_what_was_said(material: Material) -> None:
+    inputs, targets = material.examples.batch(4, np.random.default_rng(0))
+    assert NOBODY.taught(torch.from_numpy(inputs), targets) is targets
+
+
+def test_a_teacher_of_other_labels_is_refused(trained: Trained) -> None:
+    with pytest.raises(ModelError, match=r"a teacher knows .*: expected are wren, tit"):
+        Teaching.of([trained.checkpoint], ("wren", "tit"))
+
+
+def test_a_run_goes_on_only_with_the_same_teachers(trained: Trained, material: Material, tmp_path: Path) -> None:
+    teaching, state = Teaching.of([trained.checkpoint], material.examples.labels), tmp_path / "run.state"
+    schedule = Schedule(steps=2, batch=2)
+    alone, taught = (train(material.examples, SIZE, schedule, teaching=one) for one in (NOBODY, teaching))
+    assert not torch.equal(alone["classifier.weight"], taught["classifier.weight"])
+    Run(material.examples, SIZE, schedule, ALONE, None, teaching).save(state)
+    with pytest.raises(ModelError, match="is the state of another run: teachers is"):
+        train(material.examples, SIZE, schedule, state=state)

@@ -6,6 +6,7 @@
     drawing      manifest -> mel power -> batches: where the calls are, mixed, moved, masked
     network      EfficientNet-Lite
     train        READ FIRST: the loop; blend: the mean of several of its networks
+    teaching     targets from networks that were trained before
     checkpoint   what it leaves on the disk; machine: where it runs
     evaluation   out-of-fold logits -> how good it is, calibration, thresholds, a page
     pages        what survey and evaluation are shown with

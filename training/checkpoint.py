@@ -47,6 +47,8 @@ class Checkpoint:
     """the fold that was left out; None: trained on everything"""
     pretrained: str = ""
     """what the first of its line began with, and its version; empty: with chance"""
+    teachers: tuple[str, ...] = ()
+    """what `training.teaching` calls the networks that it learned from"""
 
     def network(self) -> EfficientNetLite:
         """The network with these weights, ready to score."""

@@ -17,6 +17,7 @@ from training.checkpoint import Checkpoint, Schedule, differences, read, write
 from training.drawing.examples import MASKED, Examples
 from training.machine import ALONE, Machine
 from training.network import EfficientNetLite
+from training.teaching import NOBODY, Teaching
 
 SAVED_EVERY = 100
 """steps between two states on the disk: what a kill can cost"""
@@ -32,9 +33,11 @@ class Run:
         schedule: Schedule,
         machine: Machine,
         origin: Checkpoint | None,
+        teaching: Teaching,
     ) -> None:
         torch.manual_seed(schedule.seed)
         self.examples, self.schedule, self.machine, self.step = examples, schedule, machine, 0
+        self.teaching = teaching.on(machine.device)
         network = EfficientNetLite(len(examples.labels), size, len(examples.spec.channels))
         if origin is not None:
             adopt(network, examples, size, origin)
@@ -58,6 +61,7 @@ class Run:
             "frames": examples.n_frames,
             "recipe": asdict(examples.recipe),
             "recordings": len(examples.starts_by_path),
+            "teachers": teaching.names,
         }
 
     def learn(self) -> float:
@@ -73,7 +77,8 @@ class Run:
         precision = self.machine.precision
         with torch.autocast(self.machine.device.type, precision, enabled=precision is not None):
             logits = self.learner(pictures)
-        loss = masked_loss(logits.float(), torch.from_numpy(targets).to(self.machine.device))
+        wanted = torch.from_numpy(self.teaching.taught(pictures, targets))
+        loss = masked_loss(logits.float(), wanted.to(self.machine.device))
         self.optimiser.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimiser)
@@ -111,24 +116,26 @@ PARTS = ("network", "average", "optimiser", "rates", "scaler")
 """of a Run, each with a state of its own"""
 
 
-def train(
+def train(  # noqa: PLR0913 - all that a run begins with
     examples: Examples,
     size: str,
     schedule: Schedule,
     *,
     machine: Machine = ALONE,
     origin: Checkpoint | None = None,
+    teaching: Teaching = NOBODY,
     state: Path | None = None,
     progress: Callable[[int, float, float], None] = lambda _step, _loss, _rate: None,
 ) -> dict[str, Tensor]:
     """Train a network and return its averaged weights.
 
-    `origin`: a network to start from, which is believed from the start if it knows labels. `state`: where the run keeps
+    `origin`: a network to start from, which is believed from the start if it knows labels. `teaching`: networks whose
+    belief is what targets are made of, for the most part. `state`: where the run keeps
     itself every SAVED_EVERY steps and goes on from if it was killed; removed at the end. `progress` gets the step, its
     loss and its learning rate.
     Raises ModelError where `origin` or `state` is of another configuration.
     """
-    run = Run(examples, size, schedule, machine, origin)
+    run = Run(examples, size, schedule, machine, origin, teaching)
     if state is not None and state.exists():
         run.restore(state)
     beliefs = {round(share * schedule.steps) for share in schedule.beliefs}

@@ -29,6 +29,7 @@ from training.drawing.spectra import SPEC, WINDOW_SAMPLES
 from training.machine import Machine, machine
 from training.network import size_of
 from training.pretrained import IMAGENET, imagenet
+from training.teaching import Teaching
 
 WINDOW_S = WINDOW_SAMPLES / SPEC.sample_rate
 DRAWS_OF_A_SONG = 8
@@ -52,6 +53,12 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
             "--from",
             help="Start from this checkpoint, or the one of the same name in a folder; "
             f"{IMAGENET}: from what EfficientNet-Lite0 learned of photographs.",
+        ),
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Learn what this checkpoint believes, or the one of the same name in a folder; several together."
         ),
     ] = None,
     frozen: Annotated[
@@ -83,6 +90,8 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
             if examples.unheard:
                 unheard = ", ".join(examples.unheard)
                 err.print(f"no recordings of {unheard}: they stay as they were, and the others learn nothing of them")
+            teachers = [_unspoiled(one, path.name, left_out, data_hash) for one in teacher or ()]
+            teaching = Teaching.of(teachers, examples.labels)
             with _shown(path, schedule, processor) as progress:
                 weights = loop.train(
                     examples,
@@ -90,12 +99,13 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
                     schedule,
                     machine=processor,
                     origin=start,
+                    teaching=teaching,
                     state=path.with_suffix(".state"),
                     progress=progress,
                 )
             if processor.rank == 0:
                 line = start.pretrained if start else ""
-                settings = (size, SPEC, window_samples, data_hash, schedule, left_out, line)
+                settings = (size, SPEC, window_samples, data_hash, schedule, left_out, line, teaching.names)
                 Checkpoint(weights, examples.labels, *settings).save(path)
                 console.print(f"wrote {path}")
 
@@ -103,17 +113,19 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
 def _origin(
     path: Path | None, size: str, seed: int, name: str, left_out: int | None, data_hash: str
 ) -> Checkpoint | None:
-    """What to start from: photographs, a checkpoint, or the one of this name in a folder.
-
-    It must not have heard the fold.
-    """
+    """What to start from: photographs or a checkpoint."""
     if path is None:
         return None
     if path == Path(IMAGENET):
         return imagenet(size, SPEC, seed)
+    return _unspoiled(path, name, left_out, data_hash)
+
+
+def _unspoiled(path: Path, name: str, left_out: int | None, data_hash: str) -> Checkpoint:
+    """A checkpoint, or the one of this name in a folder. ModelError where it has heard the fold that is left out."""
     found = read_checkpoint(path / name if path.is_dir() else path)
     if left_out is not None and found.data_hash == data_hash and found.fold != left_out:
-        msg = f"{path} has heard fold {left_out}: a network that starts from it cannot be judged by that fold"
+        msg = f"{path} has heard fold {left_out}: a network that learns from it cannot be judged by that fold"
         raise ModelError(msg)
     return found
 

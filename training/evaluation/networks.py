@@ -93,7 +93,7 @@ def from_checkpoint(path: Path, fold: int | None) -> FoldNetwork:
         checkpoint.labels,
         checkpoint.data_hash,
         f"float network, size {checkpoint.size}, {schedule.steps} steps of {schedule.batch} windows, "
-        f"seed {schedule.seed}",
+        f"seed {schedule.seed}" + (f", taught by {len(checkpoint.teachers)}" if checkpoint.teachers else ""),
     )
 
 
