@@ -1,5 +1,6 @@
 """What a folder of recordings holds, and what somebody should look at: from the sound itself to the page."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +22,13 @@ from monitor.resample import resample
 from monitor.soundscape import wind
 from training import cli
 from training.archive.collection import Fetched, write_collection
+from training.corpus.build import Order, build
+from training.corpus.manifest import write_manifest
 from training.drawing.spectra import SPEC
 from training.survey import fingerprint
 from training.survey.findings import Finding, findings
 from training.survey.fingerprint import LEAST_PRINTS, Prints, matches
-from training.survey.listing import Entry, Listing, read_listing
+from training.survey.listing import NEGATIVE, Entry, Listing, read_listing
 from training.survey.measure import SILENCE_DBFS, Measured, Unreadable, loudest_dbfs, measure, measure_all, most_active
 from training.survey.tally import (
     background_species,
@@ -235,6 +238,19 @@ def test_a_data_folder_is_listed_by_its_table_of_birds(tmp_path: Path) -> None:
     assert listing.absent == listing.unlisted == ()
 
 
+def test_a_manifest_is_listed_with_its_folds_and_what_is_no_species(tmp_path: Path) -> None:
+    for index, name in enumerate(("rook/a.wav", "rook/b.wav", "owl/c.wav", "noise/d.wav")):
+        write_sound(tmp_path / "in" / name, song(index))
+    order = Order((str(tmp_path / "in"),), tmp_path / "spool", folds=2)
+    write_manifest(build(order).manifest, tmp_path / "manifest.json")
+    listing = read_listing(tmp_path / "manifest.json")
+    assert Counter(one.species for one in listing.entries) == {"Rook": 2, "Owl": 1, NEGATIVE: 1}
+    assert {one.fold for one in listing.entries} == {0, 1}
+    assert {one.name for one in listing.entries} == {"a.wav", "b.wav", "c.wav", "d.wav"}
+    with pytest.raises(RecordingError, match=r"manifest .*gone\.json cannot be read: No such file"):
+        read_listing(tmp_path / "gone.json")
+
+
 def test_a_table_of_few_columns_will_do(tmp_path: Path) -> None:
     for name in ("a.wav", "owl/b.wav"):
         write_sound(tmp_path / name, song(0, 0.1))
@@ -436,6 +452,20 @@ def test_a_chain_of_the_same_sound_is_one_finding_and_says_where_the_species_dif
     assert found(recordings)["Same sound twice"].recordings == ("XC1", "XC3", "XC4")
     recordings[2] = measured("XC3", sound[150:], species="Corvus corax")
     assert found(recordings)["Same sound, different species"].recordings[1] == "XC3 (Corvus corax)"
+
+
+@pytest.mark.parametrize(
+    ("folds", "title", "told"),
+    [
+        ((None, None), "Same sound twice", "In two folds it would be learned from and tested on at once."),
+        ((2, 2), "Same sound twice", "They lie in one fold."),
+        ((0, 2), "Same sound twice, different folds", "It is learned from and tested on at once."),
+    ],
+)
+def test_the_same_sound_is_told_by_the_folds_it_lies_in(folds: tuple[int | None, ...], title: str, told: str) -> None:
+    sound = np.random.default_rng(0).integers(1, 2**32, size=500, dtype=np.uint32)
+    recordings = [measured(f"XC{index}", sound, fold=fold) for index, fold in enumerate(folds)]
+    assert found(recordings)[title].text.endswith(told)
 
 
 def test_what_was_not_looked_at_comes_first() -> None:

@@ -12,7 +12,7 @@ from training.cli.options import console, err
 from training.drawing.spectra import SPEC
 from training.pages.page import write_page
 from training.survey.findings import findings
-from training.survey.listing import Listing, read_listing
+from training.survey.listing import NEGATIVE, Listing, read_listing
 from training.survey.measure import EXCERPT_S, Measured, Unreadable, measure_all
 from training.survey.report import page_context
 from training.survey.tally import shown_in_gallery
@@ -23,12 +23,15 @@ LISTED = 12
 
 def survey(
     folder: Annotated[
-        Path, typer.Argument(help="What `fetch` wrote, a data folder, or folders of audio, one for each species.")
+        Path,
+        typer.Argument(
+            help="What `fetch` wrote, a data folder, folders of audio, one for each species, or a manifest of `build`."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("survey.html"),
     gallery: Annotated[int, typer.Option(min=0, help="Spectrograms a species.")] = 6,
 ) -> None:
-    """Show on one HTML page what a folder of recordings holds, and what to look at before training on it.
+    """Show on one HTML page what a folder or a manifest holds, and what to look at before training on it.
 
     Example: dawnchorus-training survey recordings -o survey.html
     """
@@ -50,7 +53,7 @@ def survey(
         excerpt_s=EXCERPT_S,
     )
     console.print(
-        f"{len(measured)} recordings of {len({one.entry.species for one in measured})} species, "
+        f"{len(measured)} recordings of {len({one.entry.species for one in measured} - {NEGATIVE})} species, "
         f"{len(left_out)} left out, {len(found)} to look at"
     )
     console.print(f"wrote {out}", markup=False, soft_wrap=True)

@@ -63,11 +63,14 @@ def _same_sound(measured: Sequence[Measured]) -> Iterator[Finding]:
         inside = [pair for pair in pairs if pair.first in group and pair.second in group]
         species = {measured[index].entry.species for index in group}
         shared_s = max(pair.shared_s for pair in inside)
+        folds = {measured[index].entry.fold for index in group}
         title = "Same sound, different species" if len(species) > 1 else "Same sound twice"
-        text = (
-            f"{_so_many(len(group))} share the same sound, up to {shared_s:.0f} s of it. "
-            "In two folds it would be learned from and tested on at once."
-        )
+        leak = "In two folds it would be learned from and tested on at once."
+        if len(folds) > 1:
+            title, leak = f"{title}, different folds", "It is learned from and tested on at once."
+        elif folds != {None}:
+            leak = "They lie in one fold."
+        text = f"{_so_many(len(group))} share the same sound, up to {shared_s:.0f} s of it. {leak}"
         names = [measured[index].entry for index in sorted(group)]
         yield Finding(
             title, text, tuple(f"{one.name} ({one.species})" if len(species) > 1 else one.name for one in names)

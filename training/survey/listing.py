@@ -1,10 +1,10 @@
-"""A folder in any layout -> one entry a recording, with all that its table says of it.
+"""A folder in any layout, or a manifest -> one entry a recording, with all that its table says of it.
 
 The layouts: what `fetch` wrote; a folder with a table of fewer columns, or a data folder with such a table in its
 `birds/`; folders of audio without a table, each named for what its recordings hold.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from training.corpus.layouts.files import audio_files
 from training.corpus.layouts.found import Skipped
 from training.corpus.layouts.kinship import Visit, cut_keys, visit_keys
 from training.corpus.layouts.tables import read_rows
+from training.corpus.manifest import Manifest, read_manifest
 from training.corpus.recordings import AUDIO
 from training.corpus.split import sessions
 
@@ -25,6 +26,8 @@ COLUMNS = {
     "licence": ("licence", "license"),
 }
 """What the columns of a table may be called; others are called as in an entry."""
+NEGATIVE = "(none of the species)"
+"""what a manifest's recordings without a label are called"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Entry:
     """species in the background"""
     sample_rate: int | None = None
     """Hz of the file that somebody recorded, where the table says so"""
+    fold: int | None = None
+    """None: in none yet"""
 
     @property
     def name(self) -> str:
@@ -74,7 +79,12 @@ class Listing:
 
 
 def read_listing(folder: Path) -> Listing:
-    """List a folder's recordings. RecordingError: no such folder, no recording in it, or a table that is none."""
+    """List a folder's recordings, or a manifest's.
+
+    RecordingError: no such folder, no recording in it, a table that is none, or as `read_manifest`.
+    """
+    if folder.is_file() or folder.suffix == ".json":
+        return Listing(tuple(_of_manifest(read_manifest(folder))))
     for place in (folder, folder / "birds"):
         if (place / TABLE).is_file():
             return _by_table(place)
@@ -88,6 +98,23 @@ def read_listing(folder: Path) -> Listing:
         for path, visit in zip(paths, visits, strict=True)
     )
     return Listing(tuple(entries), passed_over=_reasons(skipped))
+
+
+def _of_manifest(manifest: Manifest) -> Iterator[Entry]:
+    names = {label: taxon.scientific_name for label, taxon in manifest.taxa.items()}
+    for one in manifest.recordings:
+        yield Entry(
+            path=one.path,
+            file=one.path.name,
+            species=NEGATIVE if one.label is None else names[one.label],
+            common_name="" if one.label is None else manifest.taxa[one.label].common_name,
+            id=one.source,
+            session=one.session,
+            recordist=one.recordist,
+            licence=one.licence,
+            also=tuple(names[label] for label in one.also),
+            fold=one.fold,
+        )
 
 
 def _by_table(folder: Path) -> Listing:
@@ -139,7 +166,7 @@ def _of_fetched(rows: Sequence[Fetched], folder: Path) -> list[Entry]:
 
 def _of_row(row: Mapping[str, str], folder: Path) -> Entry:
     path = folder / row["file"]
-    rate = _said(row, "sample_rate")
+    rate, fold = _said(row, "sample_rate"), _said(row, "fold")
     return Entry(
         path=path,
         file=row["file"],
@@ -157,6 +184,7 @@ def _of_row(row: Mapping[str, str], folder: Path) -> Entry:
         sound_type=_said(row, "sound_type"),
         also=tuple(name for name in _said(row, "also").split(SEPARATOR) if name),
         sample_rate=int(rate) if rate.isdecimal() else None,
+        fold=int(fold) if fold.isdecimal() else None,
     )
 
 

@@ -10,7 +10,7 @@ from monitor.features import MelSpec
 from training.pages.page import figure_uri
 from training.pages.plots import ORANGE, bars, lengths, spectrogram, table_of_dots, the_most
 from training.survey.findings import Finding
-from training.survey.listing import Entry, Listing
+from training.survey.listing import NEGATIVE, Entry, Listing
 from training.survey.measure import Excerpt, Measured, Unreadable
 from training.survey.tally import (
     HOURS,
@@ -64,7 +64,7 @@ def page_context(
     }
     facts = {
         "recordings": len(measured),
-        "species": len(groups),
+        "species": len({group.name for group in groups} - {NEGATIVE}),
         "minutes": round(sum(species.minutes for species in groups)),
         **{name: len(names) for name, names in known.items()},
         "cannot be read": len(unreadable) + len(listing.passed_over),
