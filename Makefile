@@ -32,14 +32,8 @@ install: .venv/.set-up-all
 demo: .venv/.set-up-device
 	@$(BIN)/dawnchorus demo $(if $(AUDIO),--audio "$(AUDIO)") $(if $(MIC),--mic)
 
-# The tests of what pyproject.toml calls pure run with a tracer, which makes them half again as slow, the others without.
-PURE := $(patsubst %,tests/test_%.py,clock compare contract effort features levels names noise_floor overload pipeline \
-	resample schedule soundscape species tracker windows)
-TESTS := $(BIN)/pytest --numprocesses=2 --dist=loadfile
-
 test: install
-	$(TESTS) $(PURE:%=--ignore=%)
-	$(TESTS) --cov=monitor $(PURE)
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov
 
 # The program on 64-bit Arm, emulated: both Debian releases, and its scores against this machine's.
 test-arm: install
