@@ -24,6 +24,7 @@ from monitor.records import Block, Detection, Taxon
 from monitor.windows import windows as device_windows
 from training import cli
 from training.checkpoint import Checkpoint, Schedule
+from training.cli.evaluate import _summary as summary
 from training.corpus.layouts.own import TAXA
 from training.corpus.manifest import Box, Manifest, Recording, read_manifest
 from training.drawing.spectra import SPEC, read_samples, read_spectra
@@ -938,6 +939,13 @@ def test_the_network_of_everything_is_asked_where_it_is_there(folder: Path, two_
     CliRunner().invoke(cli.app, words, catch_exceptions=False)
     assert json.loads((two_folds / "evaluation.json").read_text(encoding="utf-8"))["network_of_everything"] is None
     assert not (two_folds / "whole.npz").exists()
+
+
+def test_a_network_of_everything_that_is_not_there_is_said_not_to_have_been_asked() -> None:
+    judged = Judged.of(simulated(0), Wanted())
+    figures = report(judged, np.random.default_rng(0), 20)
+    assert figures["network_of_everything"] is None
+    assert summary(figures)[-1].endswith("not asked: it is not there")
 
 
 def test_a_network_that_left_out_a_fold_is_not_that_of_everything(folder: Path, two_folds: Path) -> None:

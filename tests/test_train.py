@@ -566,7 +566,7 @@ def test_windows_with_a_call_are_taught_what_the_teachers_believe_together_and_n
     weights = trained.checkpoint.weights
     shaken = {name: weight * 1.1 for name, weight in weights.items() if name.startswith("classifier.")}
     other = dataclasses.replace(trained.checkpoint, weights={**weights, **shaken})
-    teaching = Teaching.of([trained.checkpoint, other], material.examples.labels)
+    teaching = Teaching.of([trained.checkpoint, other], material.examples.labels, SPEC)
     inputs, targets = material.examples.batch(32, np.random.default_rng(0))
     targets[0] = [MASKED, 0, 1]
     taught = teaching.taught(torch.from_numpy(inputs), targets)
@@ -576,6 +576,10 @@ def test_windows_with_a_call_are_taught_what_the_teachers_believe_together_and_n
     assert 0 < noise.sum() < len(noise)
     assert (taught[noise] == 0).all()
     assert taught[0, 0] == pytest.approx(belief[0, 0], abs=1e-5)
+    targets_of_two = targets.copy()
+    targets_of_two[:, 2] = MASKED  # a label without recordings
+    silent = (targets_of_two[:, :2] == 0).all(axis=1)
+    assert (teaching.taught(torch.from_numpy(inputs), targets_of_two)[silent] == targets_of_two[silent]).all()
     known = ~noise[:, None] & (targets != MASKED)
     assert taught[known] == pytest.approx((0.3 * targets + 0.7 * belief)[known], abs=1e-5)
 
@@ -585,13 +589,18 @@ def test_nobody_teaches_what_was_said(material: Material) -> None:
     assert NOBODY.taught(torch.from_numpy(inputs), targets) is targets
 
 
-def test_a_teacher_of_other_labels_is_refused(trained: Trained) -> None:
+def test_a_teacher_of_other_labels_or_another_front_end_is_refused(trained: Trained) -> None:
     with pytest.raises(ModelError, match=r"a teacher knows .*: expected are wren, tit"):
-        Teaching.of([trained.checkpoint], ("wren", "tit"))
+        Teaching.of([trained.checkpoint], ("wren", "tit"), SPEC)
+    other = dataclasses.replace(SPEC, fmax_hz=9000.0)
+    with pytest.raises(
+        ModelError, match=r"a teacher has another front end: fmax_hz is 11000\.0 there and 9000\.0 here"
+    ):
+        Teaching.of([trained.checkpoint], trained.checkpoint.labels, other)
 
 
 def test_a_run_goes_on_only_with_the_same_teachers(trained: Trained, material: Material, tmp_path: Path) -> None:
-    teaching, state = Teaching.of([trained.checkpoint], material.examples.labels), tmp_path / "run.state"
+    teaching, state = Teaching.of([trained.checkpoint], material.examples.labels, SPEC), tmp_path / "run.state"
     schedule = Schedule(steps=2, batch=2)
     alone, taught = (train(material.examples, SIZE, schedule, teaching=one) for one in (NOBODY, teaching))
     assert not torch.equal(alone["classifier.weight"], taught["classifier.weight"])

@@ -7,14 +7,14 @@ arXiv:1503.02531).
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
 from monitor.errors import ModelError
-from monitor.features import Floats
-from training.checkpoint import Checkpoint
+from monitor.features import Floats, MelSpec
+from training.checkpoint import Checkpoint, differences
 from training.drawing.examples import MASKED
 from training.network import EfficientNetLite
 
@@ -31,11 +31,14 @@ class Teaching:
     """which they are, by their weights"""
 
     @staticmethod
-    def of(checkpoints: Sequence[Checkpoint], labels: Sequence[str]) -> "Teaching":
-        """ModelError where one knows other labels than `labels`, or in another order."""
+    def of(checkpoints: Sequence[Checkpoint], labels: Sequence[str], spec: MelSpec) -> "Teaching":
+        """ModelError where one knows other labels than `labels`, or in another order, or has another front end."""
         for checkpoint in checkpoints:
             if checkpoint.labels != tuple(labels):
                 msg = f"a teacher knows {', '.join(checkpoint.labels)}: expected are {', '.join(labels)}"
+                raise ModelError(msg)
+            if found := differences(asdict(checkpoint.spec), asdict(spec)):
+                msg = f"a teacher has another front end: {found}"
                 raise ModelError(msg)
         return Teaching(tuple(one.network() for one in checkpoints), tuple(map(_named, checkpoints)))
 
@@ -49,14 +52,16 @@ class Teaching:
         """Targets (n, n_labels) of windows (n, n_channels, n_mels, n_frames), 1, 0 or MASKED, as values in [0, 1].
 
         What is MASKED is what the teachers believe. Windows that hold nothing by their making stay as they are: no
-        network knows that better.
+        network knows that better. A label that is MASKED in all of them is one without recordings, and says nothing
+        of what a window holds.
         """
         if not self.networks:
             return targets
         logits = torch.stack([network(pictures) for network in self.networks]).mean(0)
         belief = torch.sigmoid(logits).cpu().numpy()
         drawn = np.where(targets == MASKED, belief, (1 - SHARE) * targets + SHARE * belief)
-        holding = (targets != 0).any(axis=1, keepdims=True)
+        heard = (targets != MASKED).any(axis=0)
+        holding = (targets[:, heard] != 0).any(axis=1, keepdims=True)
         return np.where(holding, drawn, targets).astype(np.float32)
 
 

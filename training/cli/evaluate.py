@@ -54,7 +54,7 @@ def evaluate(
 ) -> None:
     """Score every recording with the network that never heard it; write evaluation.json, evaluation.html, scores.npz.
 
-    Where the network of everything is there, the thresholds that ship keep it, too, from what is no label.
+    Where the network of everything is there, the thresholds that ship keep it, too, from what is no label (whole.npz).
 
     The JSON holds each figure with its interval, and the calibration and thresholds that `dawnchorus-export` writes
     into the model. The scores are kept, so that other thresholds can be tried without the networks.
@@ -160,7 +160,9 @@ def _summary(figures: Mapping[str, Any]) -> list[str]:
         "calibration error, after": figures["calibration_error"]["highest_claims"]["after"],
     }
     told = [f"{name:38} {_said(one)}" for name, one in rows.items()]
-    if (whole := figures["network_of_everything"]) is not None:
+    if (whole := figures["network_of_everything"]) is None:
+        told.append(f"{'the network of everything':38} not asked: it is not there")
+    else:
         birds = f"{whole['strangers_reported']} of {whole['strangers']} other birds"
         noise = f"{whole['detections']} in {whole['hours']:.2f} hours of what is no bird of ours"
         told.append(f"{'the network of everything reports':38} {birds}, and {noise}")

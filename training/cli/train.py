@@ -91,7 +91,7 @@ def train(  # noqa: PLR0913 a command line has as many options as it needs
                 unheard = ", ".join(examples.unheard)
                 err.print(f"no recordings of {unheard}: they stay as they were, and the others learn nothing of them")
             teachers = [_unspoiled(one, path.name, left_out, data_hash) for one in teacher or ()]
-            teaching = Teaching.of(teachers, examples.labels)
+            teaching = Teaching.of(teachers, examples.labels, examples.spec)
             with _shown(path, schedule, processor) as progress:
                 weights = loop.train(
                     examples,

@@ -2,18 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from training.evaluation.claims import UNKNOWN, Claims, Truths, claims_of
-from training.evaluation.events import detections, hours
+from training.evaluation.events import hours
 from training.evaluation.intervals import NOT_MEASURED, Reals, estimate, rate, ratio, session_weights, share
 from training.evaluation.judged import Judged
 from training.evaluation.metrics import Bools, aurocs, balanced_shares, shares
 from training.evaluation.scored import Scored
-from training.evaluation.thresholds import reported
 
 NOTHING = "nothing"
 NO_BIRD = "none of these"
@@ -120,13 +120,10 @@ def false_reports(judged: Judged) -> dict[str, object] | None:
     """What the network that ships reports, at the thresholds that ship, where no label is; None where nobody asked."""
     if (whole := judged.whole) is None:
         return None
-    quiet = (*whole.negatives, *whole.elsewhere)
-    found = Counter(detection.label for one in quiet for detection in detections(one, judged.shipped, whole))
-    strangers: Bools = reported(claims_of(whole.strangers, whole.taxa), judged.shipped).max(axis=1, initial=False)
+    alone = replace(judged.as_shipped(), heard=whole)
+    strangers: Bools = alone.reported(claims_of(whole.strangers, whole.taxa)).max(axis=1, initial=False)
     return {
-        "hours": round(hours(quiet, whole), 4),
-        "detections": sum(found.values()),
-        "by_label": dict(found.most_common()),
+        **hourly(alone, (*whole.negatives, *whole.elsewhere)),
         "strangers": len(strangers),
         "strangers_reported": int(strangers.sum()),
     }
