@@ -18,13 +18,22 @@ ROWS = (
     ("other birds' recordings reported as one of the species", ("out_of_fold", "open_set", "reported")),
     ("false detections an hour on negatives", ("out_of_fold", "hourly", "negatives", "per_hour")),
     ("false detections an hour where none of the species lives", ("out_of_fold", "hourly", "elsewhere", "per_hour")),
+    ("recall as it ships, mean over the species", ("as_shipped", "recordings", "balanced_recall")),
+    ("recall as it ships, over the recordings", ("as_shipped", "recordings", "recall")),
+    ("precision as it ships, over the recordings", ("as_shipped", "recordings", "precision")),
+    ("other birds' recordings reported as it ships", ("as_shipped", "open_set", "reported")),
+    ("false detections an hour as it ships, on negatives", ("as_shipped", "hourly", "negatives", "per_hour")),
+    (
+        "false detections an hour as it ships, where none of the species lives",
+        ("as_shipped", "hourly", "elsewhere", "per_hour"),
+    ),
     ("calibration error (ECE) before calibration", ("calibration_error", "highest_claims", "before")),
     ("calibration error (ECE) after calibration", ("calibration_error", "highest_claims", "after")),
 )
 """What the card shows, and where an evaluation holds it."""
 BARE = ("recordings", "negative_windows", "negative_windows_over_half", "method")
 NAMED_RIGHT = "correct_and_all_by_label"
-GATE, QUANTIZATION = "int8_against_float", "quantization"
+GATE, QUANTIZATION, CHOICES = "int8_against_float", "quantization", "choices"
 
 LIMITS = (
     "Trained on focal recordings aimed at one bird, mostly one collection a species: expect less on soundscapes, and "
@@ -33,7 +42,8 @@ LIMITS = (
 )
 MEASURED = (
     "Confidence is calibrated for each species (Platt 1999, drawn to a common curve). Calibration and thresholds "
-    "behind these figures were fitted on other folds than each one is measured on."
+    "behind these figures were fitted on other folds than each one is measured on; as it ships, they are the file's "
+    "own, chosen by all these recordings."
 )
 COMPARED = (
     "Measured on windows of a fold that did not calibrate the INT8 numbers, through the ONNX runtime of the device. "
@@ -80,7 +90,7 @@ Made {provenance.created} with {versions(contract)}. Weights: {provenance.licenc
 {_rows(compared(provenance.metrics))}
 
 {COMPARED}
-
+{_chosen(provenance.metrics)}
 ## Limits
 
 {LIMITS}
@@ -130,6 +140,14 @@ def compared(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 def link(source: str) -> str | None:
     """Where a source of the attribution can be looked up."""
     return f"https://xeno-canto.org/{source[2:]}" if source.startswith("XC") and source[2:].isdigit() else None
+
+
+def _chosen(metrics: Mapping[str, Any]) -> str:
+    """The section on what each choice of the recipe brought; empty where nobody told."""
+    if CHOICES not in metrics:
+        return ""
+    head, *rows = ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in metrics[CHOICES])
+    return "\n".join(["\n## What each choice brought\n", head, "|---" * len(metrics[CHOICES][0]) + "|", *rows, ""])
 
 
 def _species(labels: Sequence[Label], metrics: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from export.card import (
+    CHOICES,
     COMPARED,
     LIMITS,
     MEASURED,
@@ -54,6 +55,7 @@ def page(contract: Contract) -> str:
         species=[_species(label, provenance.metrics) for label in contract.labels],
         figures=figures(provenance.metrics),
         compared=compared(provenance.metrics),
+        choices=provenance.metrics.get(CHOICES, []),
         pictures={name: _picture(*drawn) for name, drawn in _plots(provenance.metrics, names)},
         sources=[(source, link(source)) for source in provenance.attribution],
         texts={"threshold": THRESHOLD, "measured": MEASURED, "compared": COMPARED, "limits": LIMITS},

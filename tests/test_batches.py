@@ -52,7 +52,7 @@ def detection(number: int, chance: random.Random) -> bytes:
         scientific_name=scientific,
         common_name=common,
         confidence=round(chance.uniform(0.6, 1), 4),
-        model="dawnchorus-starter-5",
+        model="dawnchorus-starter-6",
     )
     return msgspec.json.encode(message)
 

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from export import cli
 from export.bars import bars_of, check
+from export.choices import read_choices
 from export.describe import LICENCE, contract_of, write_contract
 from export.evaluation import Evaluation, read_evaluation
 from export.graph import EMBEDDING, INPUT, LOGITS, OUTPUTS
@@ -47,6 +48,7 @@ from training.train import predict, sigmoid, train
 SIZE = "0.25"
 N_WINDOWS = 24
 """that calibrate; a real model takes a thousand"""
+CHOICES_FILE = Path(__file__).parents[1] / "docs" / "choices.csv"
 N_FRAMES = SPEC.n_frames(WINDOW_SAMPLES)
 SCHEDULE = Schedule(steps=80, batch=12, peak_rate=4e-3, average=0.9)
 
@@ -133,6 +135,7 @@ def export(workshop: Workshop, out: Path, checkpoint: Path | None = None) -> Non
         *("--out", out),
         *("--name", "smoke-1"),
         *("--windows", N_WINDOWS),
+        *("--choices", CHOICES_FILE),
     )
 
 
@@ -358,6 +361,7 @@ def test_the_command_writes_a_model_that_the_device_shows_and_its_cards(workshop
     assert LICENCE in shown.stdout
     contract = Classifier(exported).contract
     metrics = contract.provenance.metrics
+    assert metrics["choices"] == read_choices(CHOICES_FILE)
     assert metrics["int8_against_float"]["windows"] > 0
     assert metrics["quantization"]["calibration_windows"] == N_WINDOWS
     error = metrics["quantization"]["score_error"]
@@ -377,7 +381,7 @@ def test_the_single_commands_lead_to_the_same_network_as_all_in_a_row(made: Made
         msgspec.json.decode(msgspec.json.encode(Classifier(path).contract.provenance.metrics))
         for path in (exported, made.int8_path)
     )
-    del at_once["int8_against_float"]
+    del at_once["int8_against_float"], at_once["choices"]
     errors = [metrics["quantization"].pop("score_error") for metrics in (at_once, by_steps)]
     assert errors[0] == pytest.approx(errors[1], rel=1e-3)  # torch's scores round otherwise in another process
     assert by_steps == at_once

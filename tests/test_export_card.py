@@ -5,15 +5,18 @@ import html
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from export.card import card
+from export.card import CHOICES, card
+from export.choices import read_choices
 from export.page import page
 from monitor.classifier import STARTER, Classifier
 from monitor.contract import Contract
+from monitor.errors import ModelError
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +127,45 @@ def test_both_cards_need_no_more_than_the_contract_as_it_was_stored(contract: Co
     stored = msgspec.json.decode(json.dumps(msgspec.to_builtins(contract)), type=Contract)
     assert card(stored) == card(contract)
     assert page(stored) == page(contract)
+
+
+def told(contract: Contract, **figures: Any) -> Contract:  # noqa: ANN401 whatever a contract may hold
+    """The same contract with more figures."""
+    metrics = {**contract.provenance.metrics, **figures}
+    return msgspec.structs.replace(contract, provenance=msgspec.structs.replace(contract.provenance, metrics=metrics))
+
+
+def test_what_each_choice_brought_stands_on_both_cards(contract: Contract, fresh: Contract, tmp_path: Path) -> None:
+    file = tmp_path / "choices.csv"
+    file.write_text('choice,top-1\n"front end, without contrast",0.890\n\na | b, 0.888 \n', encoding="utf-8")
+    chosen = told(contract, **{CHOICES: read_choices(file)})
+    lines = card(chosen).splitlines()
+    start = lines.index("## What each choice brought")
+    assert lines[start + 2 : start + 6] == [
+        "| choice | top-1 |",
+        "|---|---|",
+        "| front end, without contrast | 0.890 |",
+        "| a \\| b | 0.888 |",
+    ]
+    shown = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page(chosen))).split())
+    assert "What each choice brought choice top-1 front end, without contrast 0.890 a | b 0.888" in shown
+    assert "What each choice brought" not in card(fresh) + page(fresh)
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "hold no row"),
+        (b"choice,top-1\n", "hold no row"),
+        (b"choice,top-1\nfocal\n", "row 2, have 1 cells: expected are 2"),
+        (b"choice\n\xff\n", "no CSV file in UTF-8"),
+    ],
+)
+def test_a_damaged_table_of_choices_says_what_is_wrong(content: bytes | None, wrong: str, tmp_path: Path) -> None:
+    file = tmp_path / "choices.csv"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ModelError, match=re.escape(str(file))) as refused:
+        read_choices(file)
+    assert wrong in str(refused.value)

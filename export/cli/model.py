@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from export.bars import bars_of, check
-from export.card import card
+from export.card import CHOICES, card
+from export.choices import read_choices
 from export.cli.options import (
     DEFAULT_CHECKPOINT,
     DEFAULT_NAME,
@@ -39,6 +40,9 @@ def model(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write; its cards lie beside it.")] = STARTER,
     name: NameOption = DEFAULT_NAME,
     windows: WindowsOption = DEFAULT_WINDOWS,
+    choices: Annotated[
+        Path | None, typer.Option("--choices", help="CSV table of what each choice brought, for the cards.")
+    ] = None,
 ) -> None:
     """Export, quantize, describe and verify; write the file and its cards only if it passes.
 
@@ -46,6 +50,7 @@ def model(
     """
     trained, manifest = read_checkpoint(checkpoint), read_manifest(data)
     network, bars = trained.network(), bars_of(trained.size)
+    told = {CHOICES: read_choices(choices)} if choices is not None else {}
     with tempfile.TemporaryDirectory() as folder:
         float_path, path = Path(folder) / "float.onnx", Path(folder) / out.name
         contract = make_float(name, trained, manifest, read_figures(evaluation, trained), float_path)
@@ -54,7 +59,7 @@ def model(
         figures = measure(float_path, path, held_out)
         show(figures, bars)
         check(out, figures, bars)
-        contract = with_figures(contract, int8_against_float=figures)
+        contract = with_figures(contract, int8_against_float=figures, **told)
         write_contract(path, contract)
         files = {
             out: path.read_bytes(),

@@ -17,7 +17,7 @@ console = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 DEFAULT_CHECKPOINT = DEFAULT_OUT / "all.pt"
-DEFAULT_NAME = "dawnchorus-starter-5"
+DEFAULT_NAME = "dawnchorus-starter-6"
 DEFAULT_WINDOWS = CALIBRATION_WINDOWS
 
 CheckpointOption = Annotated[Path, typer.Option("--checkpoint", help="What `dawnchorus-training train` wrote.")]
