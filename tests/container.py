@@ -70,7 +70,7 @@ class Container:
 def booted(folder: Path) -> Iterator[Container]:
     """Boot it; afterwards nothing of it is left."""
     need_root()
-    program, root = required("systemd-nspawn"), folder / "root"
+    program, root, told = required("systemd-nspawn"), folder / "root", folder.with_suffix(".log")
     folder.mkdir(parents=True)
     _run("mount", "-t", "tmpfs", "tmpfs", str(folder))
     try:
@@ -79,15 +79,13 @@ def booted(folder: Path) -> Iterator[Container]:
         layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
         if _run("mount", "-t", "overlay", "overlay", "-o", layers, str(root), check=False):
             pytest.skip("not on this system: the right to mount an overlay")
-        with (folder / "boot.log").open("wb") as log:
+        with told.open("wb") as log:
             # nothing of what this system serves: only what the tests start
             options = ["--register=no", "--keep-unit", "--quiet", "--console=pipe", "-D", str(root)]
             command = [program, *options, "--boot", "systemd.unit=basic.target"]
             host = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             try:
-                container = Container(root, until(lambda: _leader(host.pid), "the first process inside"))
-                until(lambda: _is_up(container), f"systemd is up; see {folder}/boot.log", 60)
-                yield container
+                yield until(lambda: _up(host.pid, root), f"systemd is up; see {told}", 60)
             finally:
                 _end(host)
     finally:
@@ -95,14 +93,13 @@ def booted(folder: Path) -> Iterator[Container]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _leader(host: int) -> int | None:
-    children = psutil.Process(host).children()
-    return children[0].pid if children else None
-
-
-def _is_up(container: Container) -> bool:
-    state = container.run("systemctl", "is-system-running", check=False).stdout.strip()
-    return state in ("running", "degraded")
+def _up(host: int, root: Path) -> Container | None:
+    """The container, once systemd runs in it. Its first process is looked for anew: at first there is one that ends."""
+    for child in psutil.Process(host).children():
+        container = Container(root, child.pid)
+        if container.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"):
+            return container
+    return None
 
 
 def _end(host: "subprocess.Popen[bytes]") -> None:

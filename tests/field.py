@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+import pytest
+from field_station import TELL
 from rigs import STATION, Subscriber, configure, kept, recordings, until
 
 from monitor.delivery.batches import unpack
@@ -50,7 +52,12 @@ class Wanderer:
     def stop(self) -> int:
         """How many detections it made."""
         self._process.terminate()
-        made, _ = self._process.communicate(timeout=20)
+        try:
+            made, _ = self._process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(TELL)
+            time.sleep(1)
+            pytest.fail(f"{self.name} did not end: {self.said()}")
         return int(made)
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@
 What it prints at the end is how many it made.
 """
 
+import faulthandler
 import signal
 import sys
 import threading
@@ -18,17 +19,21 @@ from monitor.cli.options import log
 from monitor.config.reading import load
 from monitor.config.settings import state_directory
 from monitor.delivery.publisher import Publisher, Station
+from monitor.signals import told
 from monitor.sinks.store import Store
 
 PAUSE_S = 0.1
+TELL = signal.SIGUSR1
+"""asks it what each of its threads does: the answer is in its log"""
 
 
 def main(config: Path) -> int:
     """How many detections were made until somebody asked to stop."""
     settings = load(config)
     log(settings.log)
+    faulthandler.register(TELL)
     stop, woken = threading.Event(), threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    told((signal.SIGTERM,), stop)
     store = Store(state_directory(settings), settings.station, settings.store.outbox_rows, woken.set)
     publisher = Publisher(settings.mqtt, Station(ONLINE, OFFLINE), store.path)
     publisher.start()

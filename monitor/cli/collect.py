@@ -13,6 +13,7 @@ import typer
 
 from monitor.cli.options import FAILED, ConfigOption, err, log, out, plain
 from monitor.config.reading import load
+from monitor.signals import told
 
 if TYPE_CHECKING:
     from monitor.fleet.archive import Archive
@@ -61,8 +62,7 @@ def collect(
     archive = _archive(targets[0], timedelta(minutes=every))
     subscription = Subscription(settings.mqtt, name or _name(archive.name), group, durable=True)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    told((signal.SIGTERM, signal.SIGINT), stop)
     err.print(plain(f"collecting into {archive.name}"))
     Collector(subscription, archive, lambda: datetime.now(UTC)).run(stop)
 

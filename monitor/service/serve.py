@@ -15,6 +15,7 @@ from monitor.service.session import Session
 from monitor.service.streams import Streams
 from monitor.service.systemd import notify
 from monitor.service.watchdog import STILL_S, Watchdog
+from monitor.signals import told
 from monitor.sources import Stream
 from monitor.species.occurrence import week_of
 
@@ -28,11 +29,9 @@ def serve(config: Config, read: Callable[[], Config]) -> int:
 
     Raises ConfigError, ModelError, StoreError, RecordingError or BrokerError where it cannot start at all.
     """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    again = threading.Event()
-    signal.signal(signal.SIGHUP, lambda _number, _frame: again.set())
+    stop, again = threading.Event(), threading.Event()
+    told((signal.SIGTERM, signal.SIGINT), stop)
+    told((signal.SIGHUP,), again)
     streams = Streams.of(config)
     session = Session(config, _recognisers(config), stop)
     try:
