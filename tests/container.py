@@ -1,10 +1,11 @@
 """A booted systemd over a copy of this very system, in which nothing that is done stays."""
 
+import os
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -59,6 +60,11 @@ class Container:
         drain = ["parec", "-d", "wall.monitor", "--latency-msec=50", "--raw", "/dev/null"]
         self.run("systemd-run", "--quiet", "--unit=drain", f"--setenv=PULSE_SERVER={SOUND}", *drain)
 
+    def is_up(self) -> bool:
+        """Whether all that is to start has started."""
+        state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+        return state in ("running", "degraded")
+
     def play(self, path: str, *, wait: bool = False) -> None:
         """Play a recording against the wall, and perhaps wait until it ends."""
         command = ["paplay", "--device=wall", path]
@@ -94,12 +100,17 @@ def booted(folder: Path) -> Iterator[Container]:
 
 
 def _up(host: int, root: Path) -> Container | None:
-    """The container, once systemd runs in it. Its first process is looked for anew: at first there is one that ends."""
+    """The container, once systemd runs in it. At first there is another process, which still has our namespaces."""
     for child in psutil.Process(host).children():
         container = Container(root, child.pid)
-        if container.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"):
-            return container
+        with suppress(OSError):  # it has ended just now
+            if _namespace(child.pid) != _namespace(os.getpid()) and container.is_up():
+                return container
     return None
+
+
+def _namespace(pid: int) -> Path:
+    return Path(f"/proc/{pid}/ns/pid").readlink()
 
 
 def _end(host: "subprocess.Popen[bytes]") -> None:
