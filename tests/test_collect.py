@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -415,18 +415,22 @@ def test_two_collectors_do_not_write_one_folder(tmp_path: Path) -> None:
 
 
 @contextmanager
-def talking(port: int, messages: Sequence[Any], pause_s: float) -> Iterator[threading.Thread]:
-    """A fleet that publishes all the while, in small portions."""
+def talking(port: int, messages: Sequence[Any], pause_s: float, parts: int = 1) -> Iterator[Callable[[], None]]:
+    """A fleet that publishes all the while, in small portions. What is given begins the next of its parts."""
+    asked = threading.Semaphore(1)
+    length = -(-len(messages) // parts)
 
     def talk() -> None:
         with air(port) as client:
-            for start in range(0, len(messages), 20):
-                client.say(*messages[start : start + 20])
-                time.sleep(pause_s)
+            for part in range(0, len(messages), length):
+                asked.acquire()
+                for start in range(part, min(part + length, len(messages)), 20):
+                    client.say(*messages[start : min(start + 20, part + length)])
+                    time.sleep(pause_s)
 
     thread = threading.Thread(target=talk)
     thread.start()
-    yield thread
+    yield asked.release
     thread.join()
 
 
@@ -450,12 +454,12 @@ def complete(accounts: Sequence[Account], stations: int, count: int) -> bool:
 def test_a_collector_that_is_killed_again_and_again_has_all_once(kept: Kept, tmp_path: Path, broker: Broker) -> None:
     chance = random.Random(11)  # noqa: S311
     collector = CollectorProcess(tmp_path / "collector", broker.port, kept.target, "--every", "0.01").start()
-    with talking(broker.port, fleet_of(4, 200), 0.1) as talk:
+    with talking(broker.port, fleet_of(4, 200), 0.1, KILLS + 1) as go_on:
         for _ in range(KILLS):
-            time.sleep(chance.uniform(0.0, 0.4))
+            time.sleep(chance.uniform(0.0, 0.4))  # a part takes 0.8 s: it goes on when nobody collects
             collector.kill()
-            assert talk.is_alive()
             collector.start()
+            go_on()
     until(lambda: complete(account([kept.look()]), 4, 200), "all is collected")
     assert collector.stop() == 0
     assert ids(kept) == everything(4, 200)
