@@ -359,6 +359,8 @@ def test_the_command_writes_a_model_that_the_device_shows_and_its_cards(workshop
     assert shown.returncode == 0, shown.stderr
     assert "smoke-1" in shown.stdout
     assert LICENCE in shown.stdout
+    assert "negative_windows:" in shown.stdout
+    assert "choices" not in shown.stdout  # tables are for the card
     contract = Classifier(exported).contract
     metrics = contract.provenance.metrics
     assert metrics["choices"] == read_choices(CHOICES_FILE)

@@ -114,7 +114,12 @@ def _lines(contract: "Contract") -> Iterator[tuple[str, str]]:
 
 def _figures(contract: "Contract") -> dict[str, str]:
     """Figures of one number; whole tables are for the card."""
-    return {name: str(value) for name, value in contract.provenance.metrics.items() if not isinstance(value, dict)}
+    figures = contract.provenance.metrics.items()
+    return {name: str(value) for name, value in figures if not isinstance(value, dict) and not _is_table(value)}
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(row, list) for row in value)
 
 
 def _by_label(contract: "Contract") -> dict[str, "Label"]:
