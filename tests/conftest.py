@@ -29,7 +29,6 @@ REACHING = frozenset(
         "effort",
         "features",
         "levels",
-        "messages",
         "names",
         "noise_floor",
         "overload",

@@ -13,6 +13,7 @@ import pytest
 
 from export.card import CHOICES, card
 from export.choices import read_choices
+from export.describe import with_figures
 from export.page import page
 from monitor.classifier import STARTER, Classifier
 from monitor.contract import Contract
@@ -129,16 +130,10 @@ def test_both_cards_need_no_more_than_the_contract_as_it_was_stored(contract: Co
     assert page(stored) == page(contract)
 
 
-def told(contract: Contract, **figures: Any) -> Contract:  # noqa: ANN401 whatever a contract may hold
-    """The same contract with more figures."""
-    metrics = {**contract.provenance.metrics, **figures}
-    return msgspec.structs.replace(contract, provenance=msgspec.structs.replace(contract.provenance, metrics=metrics))
-
-
 def test_what_each_choice_brought_stands_on_both_cards(contract: Contract, fresh: Contract, tmp_path: Path) -> None:
     file = tmp_path / "choices.csv"
     file.write_text('choice,top-1\n"front end, without contrast",0.890\n\na | b, 0.888 \n', encoding="utf-8")
-    chosen = told(contract, **{CHOICES: read_choices(file)})
+    chosen = with_figures(contract, **{CHOICES: read_choices(file)})
     lines = card(chosen).splitlines()
     start = lines.index("## What each choice brought")
     assert lines[start + 2 : start + 6] == [
